@@ -135,7 +135,7 @@ class Control(Frozen):
     checks: tuple[Check, ...] = ()
 
 
-class Exception_(Frozen):
+class AcceptedException(Frozen):
     """A named person's accepted deviation; shown beside a verdict, never changes it."""
 
     id: str
@@ -235,7 +235,7 @@ class Finding(Frozen):
     verdict: Verdict
     freshness: Literal["fresh", "due", "stale", "none"]
     checks: tuple[CheckResult, ...] = ()
-    exceptions: tuple[Exception_, ...] = ()
+    exceptions: tuple[AcceptedException, ...] = ()
     attestations: tuple[Attestation, ...] = ()
     coverage_permille: int = Field(description="Of all checks and subjects together, 0 to 1000")
     worst_in_period: Verdict = Field(description="The gravest verdict that any record of the period came to")

@@ -1,7 +1,7 @@
 """Which addresses a collector may speak to. Targets come from files that people write, so every look-up is checked.
 
 A name is resolved once; the caller connects to the address that was checked, and never follows a redirect elsewhere.
-Loopback, private, link-local (which holds the cloud metadata service), multicast, reserved and unspecified addresses are
+Loopback, private, link-local (where the cloud metadata service is), multicast, reserved and unspecified addresses are
 refused unless the target says `allow_private: true`; an IPv4 address inside an IPv6 one is judged as itself.
 """
 
