@@ -118,8 +118,6 @@ def _refuse_the_uncertain(value: Any, place: str) -> None:
         for position, item in enumerate(value):
             _refuse_the_uncertain(item, f"{place}[{position}]")
     elif isinstance(value, float):
-        raise ValueError(
-            f"{place}: {value!r} is a float, and programs spell those differently; use a string or integer"
-        )
+        raise ValueError(f"{place}: {value!r} is a float, which programs spell differently: use a string")
     else:
         raise ValueError(f"{place}: {type(value).__name__} is not JSON")
