@@ -47,6 +47,7 @@ class Tool(Frozen):
 class Content(Frozen):
     """The raw bytes that were read: their digest, never the bytes."""
 
+    name: str | None = Field(None, description="What the bytes are called at the source, for instance a file name")
     media_type: str
     size: int = Field(ge=0)
     sha256: Digest
