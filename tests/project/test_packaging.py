@@ -39,17 +39,18 @@ def test_each_room_says_that_it_is_typed(built: Path, room: str) -> None:
 
 
 def test_the_rooms_import_from_the_wheel_alone(built: Path, tmp_path: Path) -> None:
+    shutil.unpack_archive(wheel(built), tmp_path, "zip")
     code = "import muniment.cli, muniment.controls, muniment.evidence, muniment.exports as room; print(room.__file__)"
     # Without -S the rooms of this clone would be found beside those of the wheel.
     run = subprocess.run(
         [sys.executable, "-S", "-c", code],
         cwd=tmp_path,
-        env={"PYTHONPATH": os.pathsep.join([str(wheel(built)), sysconfig.get_path("purelib")])},
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), sysconfig.get_path("purelib")])},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert run.stdout.strip() == str(wheel(built) / "muniment/exports/__init__.py"), run.stderr
+    assert run.stdout.strip() == str(tmp_path / "muniment/exports/__init__.py"), run.stderr
 
 
 def test_the_wheel_brings_the_command_and_the_collectors(built: Path) -> None:
