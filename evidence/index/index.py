@@ -1,0 +1,297 @@
+"""Filling the index from a store, searching it, and holding it against the store."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import takewhile
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, inspect, select, true
+
+from muniment.evidence.errors import IntegrityError
+from muniment.evidence.index.database import Database, load
+from muniment.evidence.index.rows import (
+    CONTROLS,
+    RECORDS,
+    RUNS,
+    SERIES,
+    SOURCE,
+    IndexedRun,
+    IndexRow,
+    Row,
+    Tables,
+    batches,
+    index_row,
+    indexed_run,
+    microseconds,
+    run_row,
+)
+from muniment.evidence.record import StoredRecord, StoredRun
+from muniment.evidence.verdict import Status
+
+Progress: TypeAlias = Callable[[int, int], None]  # leaves done, leaves in all
+
+_ALL = true()
+_VERIFY_FIRST = "run `muniment verify` against a pinned checkpoint before `muniment index rebuild`"
+
+
+class Head(Protocol):
+    """How far a store reaches, and the Merkle root over it."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def root(self) -> str: ...
+
+
+class Log(Protocol):
+    """What the index asks of a store."""
+
+    @property
+    def origin(self) -> str: ...
+    def checkpoint(self) -> Head: ...
+    def records(self, first: int = 0) -> Iterator[StoredRecord]: ...
+    def runs(self) -> Iterator[StoredRun]: ...
+
+
+class Index:
+    """The rows of one store in one database. A context manager; `close` gives the connections back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open the index at `sqlite:///PATH` or `postgresql://USER@HOST/DATABASE`, and make the tables where none are.
+
+        Raises:
+            UsageError: the URL names neither SQLite nor PostgreSQL.
+            StoreFault: the server, the driver or the file cannot be used; the password is never repeated.
+        """
+        index = cls(Database(url))
+        try:
+            index._prepare()
+        except BaseException:
+            index.close()
+            raise
+        return index
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def rebuild(self, store: Log, progress: Progress | None = None) -> int:
+        """Make all rows again from the store, in one transaction; gives the number of records.
+
+        Raises:
+            IntegrityError: `index.origin`, where the rows are those of another store.
+        """
+        with self._database.writing() as connection:
+            _refuse_another(connection, store)
+            Tables.metadata.drop_all(connection)
+            Tables.metadata.create_all(connection)
+            return _copy(connection, store, 0, progress)
+
+    def update(self, store: Log, progress: Progress | None = None) -> int:
+        """Copy what came after the last indexed leaf, in one transaction; gives the number of records.
+
+        Raises:
+            IntegrityError: `index.origin`, where the rows are those of another store; `index.ahead`, where they reach
+                beyond the store's end; `index.root`, where the store had another history when they were copied.
+        """
+        with self._database.writing() as connection:
+            _refuse_another(connection, store)
+            return _copy(connection, store, _reach(connection, store.checkpoint()), progress)
+
+    def latest(self, as_of: datetime) -> list[IndexRow]:
+        """For each check and subject, in that order, the newest record whose look had ended at `as_of`.
+
+        Of two that ended at one instant the later leaf counts. It is one indexed look-up for each series (a correlated
+        subquery), so that the cost does not grow with the length of the history.
+        """
+        newest = (
+            select(RECORDS.c.leaf)
+            .where(RECORDS.c.series == SERIES.c.leaf, RECORDS.c.collected_end <= microseconds(as_of))
+            .order_by(RECORDS.c.collected_end.desc(), RECORDS.c.leaf.desc())
+            .limit(1)
+            .correlate(SERIES)
+            .scalar_subquery()
+        )
+        query = select(RECORDS, SERIES.c.check, SERIES.c.subject).join_from(SERIES, RECORDS, RECORDS.c.leaf == newest)
+        with self._database.reading() as connection:
+            rows = [index_row(row) for row in connection.execute(query).mappings()]
+        return sorted(rows, key=lambda row: (row.check, row.subject))
+
+    def find(
+        self,
+        *,
+        check: str | None = None,
+        control: str | None = None,
+        subject: str | None = None,
+        status: Status | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        run: int | None = None,
+        limit: int | None = None,
+    ) -> list[IndexRow]:
+        """The records that meet all that is asked, the newest leaf first. `[since, until)` is about the look's end."""
+        serving = select(CONTROLS.c.leaf).where(CONTROLS.c.control == control)
+        conditions = [
+            _ALL if check is None else SERIES.c.check == check,
+            _ALL if control is None else RECORDS.c.leaf.in_(serving),
+            _ALL if subject is None else SERIES.c.subject == subject,
+            _ALL if status is None else RECORDS.c.status == status.value,
+            _ALL if since is None else RECORDS.c.collected_end >= microseconds(since),
+            _ALL if until is None else RECORDS.c.collected_end < microseconds(until),
+            _ALL if run is None else RECORDS.c.run == run,
+        ]
+        query = (
+            select(RECORDS, SERIES.c.check, SERIES.c.subject)
+            .join_from(RECORDS, SERIES, RECORDS.c.series == SERIES.c.leaf)
+            .where(*conditions)
+            .order_by(RECORDS.c.leaf.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [index_row(row) for row in connection.execute(query).mappings()]
+
+    def runs(self) -> list[IndexedRun]:
+        """All runs, the newest first."""
+        with self._database.reading() as connection:
+            return [indexed_run(row) for row in connection.execute(select(RUNS).order_by(RUNS.c.run.desc())).mappings()]
+
+    def check_against(self, store: Log) -> list[str]:
+        """One sentence for each row that is changed, missing or added, measured against the store; none if all is well.
+
+        Each row is made again from the store and compared whole, so that a status that was changed in SQL is seen
+        though the digest beside it was left alone. What the store took in after the last `update` is not missed.
+
+        Raises:
+            IntegrityError: as `update`.
+        """
+        with self._database.reading() as connection:
+            _refuse_another(connection, store)
+            return list(_differences(connection, store, _reach(connection, store.checkpoint())))
+
+    def _prepare(self) -> None:
+        """Reading first, so that an index that is there can be opened while another program writes to it."""
+        with self._database.reading() as connection:
+            missing = not inspect(connection).has_table(SOURCE.name)
+        if missing:
+            with self._database.writing() as connection:
+                Tables.metadata.create_all(connection)
+
+
+def _refuse_another(connection: Connection, store: Log) -> None:
+    origin = connection.scalar(select(SOURCE.c.origin))
+    if origin not in (None, store.origin):
+        raise IntegrityError(
+            f"the index holds the rows of another store: {origin}, not {store.origin}",
+            code="index.origin",
+            mend="give each store an index URL of its own",
+        )
+
+
+def _reach(connection: Connection, head: Head) -> int:
+    """How many leaves are indexed: 0 in a new index."""
+    source = connection.execute(select(SOURCE)).one_or_none()
+    if source is None:
+        return 0
+    if source.size > head.size:
+        raise IntegrityError(
+            f"the index was made when the store had {source.size} leaves, and now it has {head.size}: it was cut back",
+            code="index.ahead",
+            mend=_VERIFY_FIRST,
+        )
+    if source.size == head.size and source.root != head.root:
+        raise IntegrityError(
+            f"at {head.size} leaves the store had another root when it was indexed: its history was rewritten",
+            code="index.root",
+            mend=_VERIFY_FIRST,
+        )
+    return int(source.size)
+
+
+def _copy(connection: Connection, store: Log, first: int, progress: Progress | None) -> int:
+    """Add the rows of all leaves from `first` to the head as it is now; gives the number of records."""
+    head = store.checkpoint()
+    known = {(row.check, row.subject): row.leaf for row in connection.execute(select(SERIES))}
+    copied = 0
+    for batch in batches(_before(head.size, store.records(first)), known):
+        load(connection, SERIES, batch.series)
+        load(connection, RECORDS, batch.records)
+        load(connection, CONTROLS, batch.controls)
+        copied += len(batch.records)
+        if progress is not None:
+            progress(batch.last + 1, head.size)
+    runs = [stored for stored in _begun(store, head.size) if stored.leaves.stop > first]
+    connection.execute(delete(RUNS).where(RUNS.c.run.in_([stored.start.run for stored in runs])))
+    load(connection, RUNS, [run_row(stored, head.size) for stored in runs])
+    connection.execute(delete(SOURCE))
+    load(connection, SOURCE, [(store.origin, head.size, head.root)])
+    if progress is not None:
+        progress(head.size, head.size)
+    return copied
+
+
+def _differences(connection: Connection, store: Log, size: int) -> Iterator[str]:
+    """Rows that are not what the first `size` leaves of the store give."""
+    series: list[Row] = []
+    done = 0
+    for batch in batches(_before(size, store.records()), {}):
+        series += batch.series
+        yield from _unlike(connection, RECORDS, batch.records, RECORDS.c.leaf.between(done, batch.last))
+        yield from _unlike(connection, CONTROLS, batch.controls, CONTROLS.c.leaf.between(done, batch.last))
+        done = batch.last + 1
+    yield from _unlike(connection, RECORDS, [], RECORDS.c.leaf >= done)
+    yield from _unlike(connection, CONTROLS, [], CONTROLS.c.leaf >= done)
+    yield from _unlike(connection, SERIES, series)
+    yield from _unlike(connection, RUNS, [run_row(stored, size) for stored in _begun(store, size)])
+
+
+def _begun(store: Log, size: int) -> list[StoredRun]:
+    """The runs that had begun when the store had `size` leaves."""
+    return [stored for stored in store.runs() if stored.leaves.start < size]
+
+
+def _before(size: int, records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
+    """The records of the first `size` leaves: a run that is written meanwhile waits for the next update."""
+    return takewhile(lambda stored: stored.leaf < size, records)
+
+
+def _unlike(
+    connection: Connection, table: Table, expected: Sequence[Row], part: ColumnElement[bool] = _ALL
+) -> Iterator[str]:
+    """One sentence for each row in a part of a table that is not as expected."""
+    wanted = {_key(table, row): row for row in expected}
+    found = {_key(table, row): tuple(row) for row in connection.execute(select(table).where(part))}
+    for key in sorted(wanted.keys() | found.keys()):
+        here, there = found.get(key), wanted.get(key)
+        if here is None:
+            yield f"{_name(table, wanted[key])}: missing from the index"
+        elif there is None:
+            yield f"{_name(table, here)}: in the index, not in the store"
+        else:
+            for column, is_here, is_there in zip(table.columns, here, there, strict=True):
+                if is_here != is_there:
+                    values = f"{is_here!r:.80} in the index, {is_there!r:.80} in the store"
+                    yield f"{_name(table, there)}: {column.name} is {values}"
+
+
+def _key(table: Table, row: Sequence[Any]) -> Row:
+    return tuple(value for column, value in zip(table.columns, row, strict=True) if column.primary_key)
+
+
+def _name(table: Table, row: Row) -> str:
+    """`row of record (leaf 2, id EV-2026-000001-0002)`."""
+    values = zip(table.columns, row, strict=True)
+    named = ", ".join(f"{column.name} {value}" for column, value in values if column.primary_key or column.name == "id")
+    return f"row of {table.name} ({named})"

@@ -1,0 +1,277 @@
+"""The rows of the index: their tables, how each row is made from what the store holds, and how it is read back.
+
+Instants are integers, microseconds since 1970-01-01T00:00:00Z, which both databases compare without parsing.
+A row is a tuple in the order of its table's columns. Text loses its NUL characters, which PostgreSQL cannot hold.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, TypeAlias
+
+import orjson
+from sqlalchemy import BigInteger, MetaData, RowMapping, Table
+from sqlmodel import Field, Index, SQLModel
+
+from muniment.evidence.model import canonical, digest, utc
+from muniment.evidence.record import StoredRecord, StoredRun
+from muniment.evidence.verdict import Status
+
+Row: TypeAlias = tuple[Any, ...]
+Series: TypeAlias = tuple[str, str]  # a check and a subject
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_BATCH = 1_000
+_GIVEN = {"autoincrement": False}  # the number comes from the store
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """One record as the index holds it: `leaf` and `digest` say where it is in the store, `status` is as collected."""
+
+    leaf: int
+    digest: str
+    id: str
+    run: int
+    task: str
+    check: str
+    subject: str
+    subject_kind: str
+    collector: str
+    kind: str
+    status: Status
+    message: str
+    codes: tuple[str, ...]
+    collected_start: datetime
+    collected_end: datetime
+    observed_start: datetime
+    observed_end: datetime
+    recorded: datetime
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True)
+class IndexedRun:
+    """One run as the index holds it. What belongs to its end is None where it began and never ended."""
+
+    run: int
+    leaf: int
+    digest: str
+    run_id: str
+    planned: datetime
+    actor: str
+    trigger: str
+    tasks: int
+    end_digest: str | None
+    ended: datetime | None
+    got: int | None
+    errored: int | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of some records that follow one another in the store, one list for each table."""
+
+    series: list[Row] = field(default_factory=list)
+    records: list[Row] = field(default_factory=list)
+    controls: list[Row] = field(default_factory=list)
+
+    @property
+    def last(self) -> int:
+        """The leaf of the last record."""
+        return int(self.records[-1][0])
+
+
+class Tables(SQLModel):
+    """The tables of the index, kept apart from those that a program around it may declare."""
+
+    metadata: ClassVar[MetaData] = MetaData()
+
+
+class _Source(Tables, table=True):
+    """The one store that the rows come from, and how far they reach."""
+
+    __tablename__ = "source"
+    origin: str = Field(primary_key=True)
+    size: int
+    root: str
+
+
+class _Series(Tables, table=True):
+    """One check of one subject; `leaf` is where it was seen first."""
+
+    __tablename__ = "series"
+    leaf: int = Field(primary_key=True, sa_column_kwargs=_GIVEN)
+    digest: str
+    check: str
+    subject: str
+
+
+class _Record(Tables, table=True):
+    """One record; what its check and its subject are called stands once, in the series."""
+
+    __tablename__ = "record"
+    __table_args__ = (Index("record_as_of", "series", "collected_end", "leaf"),)
+    leaf: int = Field(primary_key=True, sa_column_kwargs=_GIVEN)
+    digest: str
+    id: str
+    run: int = Field(index=True)
+    task: str
+    series: int
+    subject_kind: str
+    collector: str
+    kind: str
+    status: str
+    message: str
+    codes: str
+    collected_start: int = Field(sa_type=BigInteger)
+    collected_end: int = Field(sa_type=BigInteger)
+    observed_start: int = Field(sa_type=BigInteger)
+    observed_end: int = Field(sa_type=BigInteger)
+    recorded: int = Field(sa_type=BigInteger)
+    valid_until: int | None = Field(sa_type=BigInteger)
+
+
+class _RecordControl(Tables, table=True):
+    """That a record serves a control."""
+
+    __tablename__ = "record_control"
+    control: str = Field(primary_key=True)
+    leaf: int = Field(primary_key=True, sa_column_kwargs=_GIVEN)
+    digest: str
+
+
+class _Run(Tables, table=True):
+    """One run: its plan, and its end where it has one."""
+
+    __tablename__ = "run"
+    run: int = Field(primary_key=True, sa_column_kwargs=_GIVEN)
+    leaf: int
+    digest: str
+    run_id: str
+    planned: int = Field(sa_type=BigInteger)
+    actor: str
+    trigger: str
+    tasks: int
+    end_digest: str | None
+    ended: int | None = Field(sa_type=BigInteger)
+    got: int | None
+    errored: int | None
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return Tables.metadata.tables[str(model.__tablename__)]
+
+
+SOURCE, SERIES, RECORDS = _table(_Source), _table(_Series), _table(_Record)
+CONTROLS, RUNS = _table(_RecordControl), _table(_Run)
+
+
+def batches(records: Iterable[StoredRecord], known: Mapping[Series, int]) -> Iterator[Batch]:
+    """The rows of records, in the order of their leaves; `known` gives the first leaf of each series begun earlier.
+
+    A record is let go as soon as its row is made: thousands of them alive at once double the cost of reading them.
+    """
+    leaves = dict(known)
+    batch = Batch()
+    for stored in records:
+        series = _text(stored.record.check), _text(stored.record.subject)
+        if series not in leaves:
+            leaves[series] = stored.leaf
+            batch.series.append((stored.leaf, stored.digest, *series))
+        batch.records.append(_record_row(stored, leaves[series]))
+        batch.controls.extend(
+            (_text(control), stored.leaf, stored.digest) for control in dict.fromkeys(stored.record.controls)
+        )
+        if len(batch.records) == _BATCH:
+            yield batch
+            batch = Batch()
+    if batch.records:
+        yield batch
+
+
+def run_row(stored: StoredRun, size: int) -> Row:
+    """The row of a run as it stood when the log had `size` leaves."""
+    start, end = stored.start, stored.end if stored.leaves.stop <= size else None
+    actor = start.plan.actor
+    return (
+        start.run,
+        stored.leaves.start,
+        digest(canonical(start)),
+        start.run_id,
+        microseconds(start.plan.planned),
+        _text(actor.name),
+        _text(actor.trigger),
+        len(start.plan.tasks),
+        *((None,) * 4 if end is None else (digest(canonical(end)), microseconds(end.ended), end.got, end.errored)),
+    )
+
+
+def index_row(row: RowMapping) -> IndexRow:
+    """A record's row, joined with its series, as a value."""
+    return IndexRow(
+        leaf=row["leaf"],
+        digest=row["digest"],
+        id=row["id"],
+        run=row["run"],
+        task=row["task"],
+        check=row["check"],
+        subject=row["subject"],
+        subject_kind=row["subject_kind"],
+        collector=row["collector"],
+        kind=row["kind"],
+        status=Status(row["status"]),
+        message=row["message"],
+        codes=tuple(orjson.loads(row["codes"])),
+        collected_start=_instant(row["collected_start"]),
+        collected_end=_instant(row["collected_end"]),
+        observed_start=_instant(row["observed_start"]),
+        observed_end=_instant(row["observed_end"]),
+        recorded=_instant(row["recorded"]),
+        valid_until=None if row["valid_until"] is None else _instant(row["valid_until"]),
+    )
+
+
+def indexed_run(row: RowMapping) -> IndexedRun:
+    """A run's row as a value."""
+    ended = None if row["ended"] is None else _instant(row["ended"])
+    return IndexedRun(**{**row, "planned": _instant(row["planned"]), "ended": ended})
+
+
+def microseconds(instant: datetime) -> int:
+    """The instant as the index keeps it."""
+    return (utc(instant) - _EPOCH) // _MICROSECOND
+
+
+def _record_row(stored: StoredRecord, series: int) -> Row:
+    record = stored.record
+    verdict, observed, valid_until = record.verdict, record.observed, record.life.valid_until
+    return (
+        stored.leaf,
+        stored.digest,
+        record.id,
+        stored.run,
+        _text(record.task),
+        series,
+        _text(record.subject_kind),
+        _text(record.method.collector),
+        record.outcome.kind,
+        verdict.status.value,
+        _text(verdict.message),
+        orjson.dumps(verdict.codes).decode(),
+        microseconds(record.collected.start),
+        microseconds(record.collected.end),
+        microseconds(observed.start),
+        microseconds(observed.end),
+        microseconds(record.recorded),
+        None if valid_until is None else microseconds(valid_until),
+    )
+
+
+def _instant(value: int) -> datetime:
+    return _EPOCH + value * _MICROSECOND
+
+
+def _text(value: str) -> str:
+    return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
