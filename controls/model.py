@@ -4,13 +4,17 @@ Everything here is frozen and pure. What a person writes comes in through `catal
 `assess`. OSCAL's words are given where it has one.
 """
 
+from collections.abc import Mapping as ReadOnly
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NoReturn
 
 from pydantic import Field, JsonValue
 
-from muniment.evidence.model import Frozen, Instant, Period
+from muniment.evidence.model import Digest, Frozen, Instant, Period
+from muniment.evidence.record import Exclusion
 from muniment.evidence.verdict import Status, Verdict
 
 
@@ -48,6 +52,12 @@ class Criterion(Frozen):
     kind: str
     applies_to: str
     verification: str = Field(description="`verified`, or how far the title is not")
+    specific: bool = Field(True, description="False where the edition only repeats what another standard asks")
+    corresponds_to: tuple[str, ...] = Field((), description="Criteria of the edition before it, by title and order")
+    guidance: str | None = Field(None, description="The clause that guides its implementation")
+    title_variants: tuple[str, ...] = Field((), description="Other words that sources give for the title")
+    summary: str | None = Field(None, description="What it asks, in our own words")
+    text: str | None = Field(None, description="Licensed text, only ever in a customer's own file")
     note: str | None = None
 
     @property
@@ -56,8 +66,17 @@ class Criterion(Frozen):
         return self.verification == "verified"
 
 
+class Counts(Frozen):
+    """What a framework file says that it holds; checked when it is read, so that a lost row is noticed."""
+
+    groups: int
+    criteria: int
+    by_kind: dict[str, int] = Field(default_factory=dict)
+    by_group: dict[str, int] = Field(default_factory=dict)
+
+
 class Framework(Frozen):
-    """One edition of one standard or programme."""
+    """One edition of one standard or programme. A framework file is this model, spelled in YAML."""
 
     id: str
     name: str
@@ -65,11 +84,14 @@ class Framework(Frozen):
     edition: str
     year: int
     certifiable: bool
+    assessed_as: str | None = Field(None, description="How it is assessed, where it is not certifiable by itself")
+    requires: tuple[str, ...] = Field((), description="Standards that it cannot stand without")
     licence_note: str
     sources: tuple[str, ...]
     supersedes: str | None = None
     superseded_by: str | None = None
     confidence: Confidence
+    counts: Counts
     groups: tuple[Group, ...]
     criteria: tuple[Criterion, ...]
 
@@ -95,6 +117,7 @@ class Mapping(Frozen):
     rationale: str
     source: str = Field("library", description="Who wrote it: the library, or the workspace's file")
     derived_from: str | None = Field(None, description="The criterion of an older edition that it was copied from")
+    note: str | None = None
     review: Review | None = None
 
 
@@ -106,6 +129,7 @@ class Check(Frozen):
     collector: str
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     register_name: str | None = Field(None, alias="register", description="The register that names the subjects")
+    subject: str | None = Field(None, description="The name of the one subject, where there is no register")
     cadence: int = Field(86_400, gt=0, description="Seconds between looks")
     grace: int = Field(0, ge=0, description="Seconds by which a look may be late")
     requires: dict[str, JsonValue] = Field(
@@ -222,6 +246,7 @@ class CheckResult(Frozen):
     population: int = Field(description="Subjects that the register named in the last plan of the period")
     seen: int = Field(description="Subjects with evidence that is valid at the end of what was asked")
     basis: str
+    exclusions: tuple[Exclusion, ...] = Field((), description="Subjects that the register leaves out, and why")
     evidence: tuple[Evidence, ...] = ()
     coverage: tuple[Coverage, ...] = ()
     next_due: Instant | None = None
@@ -274,5 +299,108 @@ class ClaimResult(Frozen):
     reason: str
 
 
-def _missing(id: str) -> Criterion:  # noqa: A002 - see above
+class CollectorKind(Frozen):
+    """A kind of collector that could serve controls, whether or not this installation has one."""
+
+    does: str
+    mode: str
+
+
+class Library(Frozen):
+    """The product's own controls and claims, in our own words: candidates that a workspace adapts."""
+
+    status: str
+    method: str
+    confidence: str
+    rules: tuple[str, ...]
+    kinds: dict[str, CollectorKind]
+    controls: tuple[Control, ...]
+    claims: tuple[Claim, ...]
+
+
+class Subject(Frozen):
+    """One entry of a register. `out_of_scope` is the reason why no check looks at it."""
+
+    id: str
+    values: dict[str, JsonValue]
+    out_of_scope: str | None = None
+
+
+class Register(Frozen):
+    """All subjects of one kind, as a file of the workspace names them; `path` is relative to the workspace."""
+
+    name: str
+    path: str
+    defaults: dict[str, JsonValue] = Field(default_factory=dict, description="What holds where an entry is silent")
+    entries: tuple[Subject, ...]
+
+
+class Processor(Frozen):
+    """An organisation that handles data for us, by contract."""
+
+    name: str
+    domains: tuple[str, ...] = ()
+    contract: str | None = Field(None, description="Where the contract is filed, never its text")
+    country: str | None = None
+
+
+class Scope(Frozen):
+    """What the evidence is about, in the organisation's words."""
+
+    summary: str
+    services: tuple[str, ...] = ()
+    exclusions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is written: `file` relative to the workspace, `line` and `column` from 1."""
+
+    file: Path
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Everything that an organisation wrote about itself, validated as a whole. Paths are absolute."""
+
+    root: Path
+    organisation: str
+    scope: Scope
+    language: str
+    zone: str
+    classification: str
+    period: Period | None
+    framework_ids: tuple[str, ...]
+    frameworks: ReadOnly[str, Framework]
+    controls: tuple[Control, ...]
+    checks: tuple[Check, ...]
+    decisions: tuple[Decision, ...]
+    exceptions: tuple[AcceptedException, ...]
+    claims: tuple[Claim, ...]
+    attestations: tuple[Attestation, ...]
+    registers: ReadOnly[str, Register]
+    processors: tuple[Processor, ...]
+    store_path: Path
+    index_url: str
+    key_path: Path
+    pin_path: Path
+    digest: Digest
+    places: ReadOnly[tuple[str, ...], Place] = field(repr=False)
+
+    def control(self, id: str) -> Control:  # noqa: A002 - the noun's own word
+        """The control of that identifier; KeyError if there is none."""
+        return next((each for each in self.controls if each.id == id), None) or _missing(id)
+
+    def check(self, id: str) -> Check:  # noqa: A002 - the noun's own word
+        """The check of that identifier; KeyError if there is none."""
+        return next((each for each in self.checks if each.id == id), None) or _missing(id)
+
+    def users(self, check: str) -> tuple[str, ...]:
+        """The controls that a check serves, in the order of the workspace."""
+        return tuple(each.id for each in self.controls if any(use.id == check for use in each.checks))
+
+
+def _missing(id: str) -> NoReturn:  # noqa: A002 - see above
     raise KeyError(id)

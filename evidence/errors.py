@@ -6,6 +6,7 @@
     │   └── InputFault             2   … the data that a collector was pointed at cannot be read as what it claims to be
     ├── CouldNotLook               3   one subject could not be looked at; becomes an `Errored` record, never a verdict
     ├── StoreFault                 3   the store cannot be read or written now (busy, full, read-only, missing)
+    ├── RecordRefused              3   the store will not take a record: a secret, too large, of another run or task
     └── IntegrityError             4   what is stored is not what was signed
 
 Exit code 0 means that all passed, 1 that there are findings, 130 that the user interrupted. Findings and
@@ -44,7 +45,7 @@ class UsageError(MunimentError):
 
 
 class ConfigError(UsageError):
-    """A fault in a file, with its place: `line` and `column` count from 1."""
+    """A fault in a file, with its place: `line` and `column` count from 1. `others` are further faults found with it."""
 
     code = "config"
 
@@ -57,12 +58,14 @@ class ConfigError(UsageError):
         column: int | None = None,
         mend: str | None = None,
         code: str | None = None,
+        others: tuple["ConfigError", ...] = (),
     ) -> None:
         place = ":".join(str(part) for part in (file, line, column) if part is not None)
         super().__init__(what, where=place, mend=mend, code=code)
         self.file = Path(file)
         self.line = line
         self.column = column
+        self.others = others
 
 
 class InputFault(UsageError):
@@ -89,6 +92,12 @@ class StoreFault(MunimentError):
     """The store cannot be used at this moment; nothing that was acknowledged is lost."""
 
     code = "store"
+
+
+class RecordRefused(MunimentError):
+    """The store will not take a record, nor its run without it. `where` is the id of the record."""
+
+    code = "record"
 
 
 class IntegrityError(MunimentError):

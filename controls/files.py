@@ -1,0 +1,334 @@
+"""The files that people write, as models: one class a file, one class a row. `schemas` gives their JSON Schemas.
+
+These say what may stand in one file. What must hold between files is checked where the files meet: `catalog` for the
+product's own data, `workspace` for a workspace.
+"""
+
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from muniment.controls.model import (
+    Attestation,
+    Claim,
+    CollectorKind,
+    Framework,
+    Processor,
+    Relationship,
+    Review,
+    Scope,
+)
+from muniment.controls.period import midnight, parse_duration, parse_period
+from muniment.evidence.errors import UsageError
+from muniment.evidence.model import Frozen
+
+
+def _a_zone(text: str) -> str:
+    try:
+        midnight(date(2000, 1, 1), text)
+    except UsageError as error:
+        raise ValueError(f"{error.what}; {error.mend}") from error
+    return text
+
+
+_DURATION = {"anyOf": [{"type": "string", "pattern": "^[0-9]+ ?[smhdw]$"}, {"type": "integer"}]}
+Duration = Annotated[int, BeforeValidator(parse_duration), WithJsonSchema(_DURATION)]
+Zone = Annotated[str, AfterValidator(_a_zone)]
+FileReference = Annotated[str, Field(pattern=r"^file:.+", description="Where it lies, as `file:PATH`; never the thing")]
+Automation = Literal["full", "partial", "manual"]
+
+
+class Keys(Frozen):
+    """Keys by reference: the signing key stays out of git, the pin belongs in it."""
+
+    signing: FileReference = "file:keys/signing"
+    trust: FileReference = "file:trust.json"
+
+
+class Manifest(Frozen):
+    """`muniment.yaml`: who the organisation is, and where its things lie."""
+
+    organisation: str = Field(min_length=1)
+    scope: Scope
+    language: Literal["en", "fr"] = "en"
+    time_zone: Zone = "UTC"
+    classification: str = "Confidential"
+    frameworks: tuple[str, ...] = Field(min_length=1)
+    period: str | int | None = Field(None, description="The period that is meant where none is given, such as 2026-Q3")
+    store: str = "evidence.git"
+    index: str = Field(
+        "sqlite:///.muniment/index.db", description="A database URL, or `env:NAME` where it has a secret"
+    )
+    keys: Keys = Keys()
+
+    @field_validator("period")
+    @classmethod
+    def _a_period(cls, text: str | int | None) -> str | None:
+        if text is None:
+            return None
+        try:
+            parse_period(str(text), "UTC")
+        except UsageError as error:
+            raise ValueError(f"{error.what}; {error.mend}") from error
+        return str(text)
+
+    @field_validator("index")
+    @classmethod
+    def _no_secret(cls, url: str) -> str:
+        if urlsplit(url).password:
+            raise ValueError("a password does not belong in this file: write `env:NAME` and put the URL in NAME")
+        return url
+
+
+class MappingRow(Frozen):
+    """How a control relates to the criterion that it stands under."""
+
+    relationship: Relationship
+    rationale: str = Field(min_length=1)
+    derived_from: str | None = None
+    note: str | None = None
+    review: Review | None = None
+
+
+MappingRows = dict[str, dict[str, MappingRow]]  # by framework, then by criterion
+
+
+class LibraryControl(Frozen):
+    """A control of the library: no owner, no checks."""
+
+    id: str
+    title: str
+    objective: str
+    domain: str
+    automation: Automation
+    collectors: tuple[str, ...]
+    attested: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    mappings: MappingRows
+
+
+class LibraryCounts(Frozen):
+    """What the library file says that it holds."""
+
+    controls: int
+    claims: int
+    mappings: int
+    by_automation: dict[str, int]
+    by_framework: dict[str, int]
+
+
+class LibraryFile(Frozen):
+    """`library/controls.yaml` of the product."""
+
+    status: str
+    method: str
+    confidence: str
+    rules: tuple[str, ...]
+    counts: LibraryCounts
+    kinds: dict[str, CollectorKind]
+    claims: tuple[Claim, ...]
+    controls: tuple[LibraryControl, ...]
+
+
+class CheckRow(Frozen):
+    """A control's use of a collector."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    collector: str
+    register_name: str | None = Field(None, alias="register", description="The register that names the subjects")
+    subject: str | None = Field(None, description="The name of the one subject, where there is no register")
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    cadence: Duration = Field(86_400, gt=0)
+    grace: Duration = Field(0, ge=0)
+    requires: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_source_of_subjects(self) -> Self:
+        if self.register_name is not None and self.subject is not None:
+            raise ValueError("a check has a `register` or a `subject`, not both")
+        return self
+
+
+class ControlRow(Frozen):
+    """A control of the organisation: one of the library's, adapted, or one of its own."""
+
+    adapt: str | None = Field(None, description="The id of the library's control that this one starts from")
+    id: str | None = None
+    title: str | None = None
+    objective: str | None = None
+    domain: str | None = None
+    owner: str = Field(min_length=1, description="The person or role that answers for it")
+    automation: Automation | None = None
+    collectors: tuple[str, ...] | None = None
+    attested: tuple[str, ...] | None = None
+    mappings: MappingRows = Field(default_factory=dict, description="Added to the library's, or in its place")
+    checks: tuple[CheckRow, ...] = ()
+    uses: tuple[str, ...] = Field((), description="Checks of other controls that serve this one too")
+
+    @model_validator(mode="after")
+    def _adapted_or_whole(self) -> Self:
+        if self.adapt is None and not (self.id and self.title and self.objective and self.domain):
+            raise ValueError("your own control needs `id`, `title`, `objective` and `domain`; else say `adapt: ID`")
+        if self.adapt is not None and self.id is not None:
+            raise ValueError("an adapted control keeps its id: leave out `id` or `adapt`")
+        return self
+
+
+class ControlsFile(Frozen):
+    """`controls/*.yaml`: the organisation's controls, one or more a file."""
+
+    controls: tuple[ControlRow, ...]
+
+
+class DecisionRow(Frozen):
+    """One line of the Statement of Applicability."""
+
+    applicable: bool
+    reason: str = Field(min_length=1)
+    implemented: Literal["yes", "partly", "no"] = "no"
+    complete: Review | None = Field(None, description="Who signed that the subset mappings together are complete")
+
+
+class SoaFile(Frozen):
+    """`soa.yaml`: decisions by framework, then by criterion."""
+
+    decisions: dict[str, dict[str, DecisionRow]]
+
+
+class EndpointRow(Frozen):
+    """One endpoint. Further keys are settings for the collectors that know them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    host: str = Field(pattern=r"^[^\s/:@]+$|^[0-9a-fA-F:]+$", description="A name or an address; no scheme, no path")
+    port: int | None = Field(None, ge=1, le=65_535)
+    out_of_scope: str | None = Field(None, min_length=1, description="Why no check looks at it")
+
+
+class EndpointsFile(Frozen):
+    """`registers/endpoints.yaml`."""
+
+    defaults: dict[str, JsonValue] = Field(default_factory=dict, description="What holds where an entry is silent")
+    endpoints: tuple[EndpointRow, ...]
+
+
+class EntryRow(Frozen):
+    """One entry of a register of the organisation's own. Further keys are settings."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str = Field(min_length=1)
+    out_of_scope: str | None = Field(None, min_length=1, description="Why no check looks at it")
+
+
+class RegisterFile(Frozen):
+    """Any other `registers/NAME.yaml`: subjects of the organisation's own kind."""
+
+    defaults: dict[str, JsonValue] = Field(default_factory=dict, description="What holds where an entry is silent")
+    entries: tuple[EntryRow, ...]
+
+
+class ProcessorsFile(Frozen):
+    """`registers/processors.yaml`."""
+
+    processors: tuple[Processor, ...]
+
+
+class ClaimRow(Frozen):
+    """A public sentence: one of the library's, adapted, or one of the organisation's own."""
+
+    adapt: str | None = None
+    id: str | None = None
+    text: str | None = None
+    controls: tuple[str, ...] | None = Field(None, min_length=1)
+    url: str | None = None
+    said_on: date | None = None
+
+    @model_validator(mode="after")
+    def _adapted_or_whole(self) -> Self:
+        if self.adapt is None and not (self.id and self.text and self.controls):
+            raise ValueError("your own claim needs `id`, `text` and `controls`; else say `adapt: ID`")
+        if self.adapt is not None and self.id is not None:
+            raise ValueError("an adapted claim keeps its id: leave out `id` or `adapt`")
+        return self
+
+
+class ClaimsFile(Frozen):
+    """`registers/claims.yaml`."""
+
+    claims: tuple[ClaimRow, ...]
+
+
+class ExceptionRow(Frozen):
+    """An accepted deviation. `end` is the last day on which it holds."""
+
+    id: str
+    control: str
+    subject: str | None = None
+    reason: str = Field(min_length=1)
+    compensating: str | None = None
+    requested_by: str = Field(min_length=1)
+    approver: str = Field(min_length=1)
+    start: date
+    end: date
+
+    @model_validator(mode="after")
+    def _four_eyes_and_an_end(self) -> Self:
+        if self.requested_by.strip().casefold() == self.approver.strip().casefold():
+            raise ValueError(f"{self.approver} cannot approve an exception of their own: name another approver")
+        if self.end < self.start:
+            raise ValueError(f"it ends on {self.end}, before it starts on {self.start}")
+        return self
+
+
+class ExceptionsFile(Frozen):
+    """`registers/exceptions.yaml`."""
+
+    exceptions: tuple[ExceptionRow, ...]
+
+
+class AttestationRow(Attestation):
+    """A named person's statement. `until` is the last day on which it holds."""
+
+    @model_validator(mode="after")
+    def _runs_forward(self) -> Self:
+        if self.until < self.on:
+            raise ValueError(f"it ends on {self.until}, before it is made on {self.on}")
+        return self
+
+
+class AttestationsFile(Frozen):
+    """`registers/attestations.yaml`."""
+
+    attestations: tuple[AttestationRow, ...]
+
+
+FILES: dict[str, type[Frozen]] = {
+    "muniment": Manifest,
+    "controls": ControlsFile,
+    "soa": SoaFile,
+    "endpoints": EndpointsFile,
+    "processors": ProcessorsFile,
+    "claims": ClaimsFile,
+    "exceptions": ExceptionsFile,
+    "attestations": AttestationsFile,
+    "register": RegisterFile,
+    "framework": Framework,
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schema (2020-12) of every kind of file, by kind."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {kind: {"$schema": dialect, **model.model_json_schema()} for kind, model in FILES.items()}
