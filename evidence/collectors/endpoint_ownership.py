@@ -1,0 +1,181 @@
+"""Endpoint ownership: who holds the domain of an endpoint, where its name leads, and who operates the machines.
+
+`observe` asks the DNS for the chain of CNAMEs and the addresses, and RDAP for the registrant of each registrable domain
+on the way and for the holder of each address. It opens no connection to the endpoint itself. What the facts mean stands
+in `_ownership/judgement.py`; what is refused on the way stands in `_ownership/rdap.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from muniment.evidence.collector import Collector, Settings
+from muniment.evidence.collectors._ownership.allowance import Allowance, Limits
+from muniment.evidence.collectors._ownership.answer import Naming, lies_between
+from muniment.evidence.collectors._ownership.chain import Chain, End, follow, resolver_at, split_port
+from muniment.evidence.collectors._ownership.codes import CODES
+from muniment.evidence.collectors._ownership.domains import Registrable, host_name, list_used, registrable
+from muniment.evidence.collectors._ownership.facts import Failure, Hop, Network, OwnershipFacts, Registration
+from muniment.evidence.collectors._ownership.judgement import Parties, judged, leads_inside
+from muniment.evidence.collectors._ownership.names import bare
+from muniment.evidence.collectors._ownership.rdap import IANA, Rdap, load_bootstrap, new_client
+from muniment.evidence.collectors._ownership.registry import Registry
+from muniment.evidence.errors import CouldNotLook
+from muniment.evidence.net import Address
+from muniment.evidence.record import Origin, Tool
+from muniment.evidence.verdict import Verdict
+
+_MOST_ADDRESSES = 16  # gentle to the registries: each address may cost a request
+_LIMITS = Limits()
+
+
+def _has_words(name: str) -> str:
+    if not bare(name):
+        raise ValueError(f"{name!r} holds no word to compare by")
+    return name
+
+
+def _is_resolver(setting: str) -> str:
+    split_port(setting)
+    return setting
+
+
+Name = Annotated[str, AfterValidator(_has_words)]
+
+
+class Endpoint(Settings):
+    """One endpoint, and whose it is said to be."""
+
+    host: Annotated[str, AfterValidator(host_name)] = Field(
+        description="Host name of the endpoint, without scheme, port and path"
+    )
+    owner: Name = Field(description="Name of the organisation that holds the domain, as the registry should have it")
+    aliases: tuple[Name, ...] = Field((), description="Further names of the owner, each compared as a whole")
+    processors: tuple[Name, ...] = Field(
+        (),
+        description="Declared processors: domains that CNAMEs may lead to, and organisations that may hold such domains "
+        "or addresses. Once an organisation is named, the holder of each address must be the owner or named here",
+    )
+    rdap_bootstrap: Path | str = Field(
+        IANA,
+        description="File or URL in the format of RFC 9224 that says which RDAP server to ask; IANA's if left out. "
+        "The servers that it names are asked wherever they are",
+    )
+    resolver: Annotated[str, AfterValidator(_is_resolver)] | None = Field(
+        None, description="HOST:PORT of the resolver to ask; this machine's own if left out"
+    )
+    allow_private: bool = Field(
+        False, description="Whether the host is meant to lead to a private, loopback or link-local address"
+    )
+
+    @property
+    def parties(self) -> Parties:
+        """Who is declared."""
+        return Parties(self.owner, self.aliases, self.processors, self.allow_private)
+
+
+class EndpointOwnership(Collector[Endpoint, OwnershipFacts]):
+    """Who holds the domain of an endpoint, where its name leads, and who operates the machines."""
+
+    id = "endpoint-ownership"
+    subject_kind = "endpoint"
+    seconds = 45.0  # the look itself ends after `Limits.whole`
+    codes = CODES
+
+    def __init__(self, *, at: datetime | None = None, limits: Limits = _LIMITS) -> None:
+        super().__init__(at=at)
+        self.limits = limits
+
+    async def observe(self, settings: Endpoint) -> OwnershipFacts:
+        """Ask the DNS and RDAP; what could not be seen of one part is told in the facts, beside the others.
+
+        Raises:
+            CouldNotLook: neither the DNS nor RDAP gave anything, the bootstrap could not be fetched, or the host is
+                one that nobody can register.
+            InputFault: the bootstrap is none.
+        """
+        domain = registrable(settings.host)
+        if domain is None:
+            raise CouldNotLook(
+                "psl.no_registrable_domain", "it is a public suffix, which nobody registers", where=settings.host
+            )
+        allowance = Allowance(self.limits)
+        resolver = await resolver_at(settings.resolver, allowance)
+        chain = await follow(settings.host, resolver)
+        async with new_client(self.limits) as client:
+            rdap = Rdap(client, allowance, resolver)
+            bootstrap = await load_bootstrap(str(settings.rdap_bootstrap), rdap)
+            registry = Registry(replace(rdap, trusted=bootstrap.origins), bootstrap, settings.parties.declared)
+            registrations = [await registry.registration(each) for each in _domains(domain, chain)]
+            networks = await _networks(chain.addresses, registry)
+        _refuse_nothing(chain, registrations[0])
+        return OwnershipFacts(
+            origin=Origin(
+                system=registrations[0].server or f"dns:{settings.host}",  # RFC 4501
+                query="\n".join((*resolver.questions, *rdap.requests)),
+                tools=(*_libraries(), list_used(), *bootstrap.tools),
+                contents=tuple(registry.contents),
+                redactions=_redactions(registrations, networks),
+            ),
+            domain=domain.domain,
+            chain=tuple(Hop(name=name, domain=_domain_of(name)) for name in chain.names),
+            end=chain.end,
+            dns_failure=Failure.of(chain.failure) if chain.failure else None,
+            registrations=tuple(registrations),
+            networks=networks,
+            addresses_left_out=max(0, len(chain.addresses) - _MOST_ADDRESSES),
+        )
+
+    def assess(self, settings: Endpoint, facts: OwnershipFacts, at: datetime) -> Verdict:
+        """All codes that apply; the gravest status wins."""
+        return judged(facts, settings.parties, at)
+
+
+def _domains(own: Registrable, chain: Chain) -> tuple[Registrable, ...]:
+    """The registrable domains on the way, that of the host first, each once. Nobody has the end of a dangling chain."""
+    reached = chain.names[1:-1] if chain.end is End.NO_NAME else chain.names[1:]
+    return tuple(dict.fromkeys((own, *(domain for name in reached if (domain := registrable(name))))))
+
+
+async def _networks(addresses: Sequence[Address], registry: Registry) -> tuple[Network, ...]:
+    """The holder of each address; those that lead inside come first, and no registry is asked about them."""
+    networks: list[Network] = []
+    for address in sorted(addresses, key=lambda each: not leads_inside(each))[:_MOST_ADDRESSES]:
+        known = next((each for each in networks if each.range and lies_between(address, *each.range)), None)
+        if leads_inside(address):
+            networks.append(Network(address=str(address)))
+        elif known:
+            networks.append(Network(address=str(address), range=known.range, holder=known.holder))
+        else:
+            networks.append(await registry.network(address))
+    return tuple(networks)
+
+
+def _refuse_nothing(chain: Chain, registration: Registration) -> None:
+    """A look at which nothing was seen is an error and not a fact; that a domain does not exist was seen."""
+    failure = registration.failure
+    if chain.failure and len(chain.names) == 1 and failure and failure.code != "rdap.not_found":
+        raise CouldNotLook(chain.failure.cause, f"{chain.failure.what}; and {failure.message}", where=chain.names[0])
+
+
+def _domain_of(name: str) -> str | None:
+    found = registrable(name)
+    return found.domain if found else None
+
+
+def _redactions(registrations: Sequence[Registration], networks: Sequence[Network]) -> tuple[str, ...]:
+    holders = [*(each.holder for each in registrations), *(each.holder for each in networks if each.holder)]
+    person = any(holder.naming is Naming.PERSON for holder in holders)
+    return (
+        "contacts, postal addresses, telephone numbers and e-mail addresses of the RDAP answers",
+        *(["the name of a holder who is no organisation and is not declared"] if person else []),
+    )
+
+
+def _libraries() -> tuple[Tool, ...]:
+    return tuple(Tool(name=name, version=version(name)) for name in ("dnspython", "httpx"))
