@@ -32,6 +32,7 @@ BREACHES = [
     ("SQL is spoken only", "evidence/run.py", "import sqlite3"),
     ("WeasyPrint is spoken only", "exports/fonts.py", "import weasyprint"),
     ("Collectors do not know", "evidence/collectors/tls.py", "import muniment.evidence.collectors.consent"),
+    ("Collectors do not know", "evidence/collectors/consent.py", "import muniment.evidence.collectors._tls.names"),
 ]
 
 
