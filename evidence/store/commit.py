@@ -1,0 +1,106 @@
+"""The commit protocol: from a draft to an acknowledged commit, in an order that no power cut and no `kill -9` breaks.
+
+    1 take the lock                        `locked`
+    2 clear what a killed writer left      `cleaned`
+    3 already there? acknowledge, stop     `known`
+    4 build the pack                       `packed`
+    5 git index-pack --stdin --strict      `indexed`
+    6 sync the folder of the packs         `pack_synced`
+    7 git update-ref NEW OLD               `moved`
+    8 sync the folder of the branch        `synced`
+    9 acknowledge, by returning
+
+Until step 7 nothing of the commit is seen; after step 8 nothing can take it away. The words on the right are the
+failpoints, each reached when its step is done.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from muniment.evidence.errors import StoreFault
+from muniment.evidence.store import layout
+from muniment.evidence.store.append import Draft, Head, compose, identity
+from muniment.evidence.store.failpoint import reach
+from muniment.evidence.store.keys import Signer
+from muniment.evidence.store.lock import clear_leftovers, locked, unwritable
+from muniment.evidence.store.log import Log
+
+_PACKS_MOST = 48  # beyond this, looking an object up costs more than joining the packs
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The right to append one commit to `log`, while the lock is held."""
+
+    log: Log
+    origin: str
+    signer: Signer
+    at: datetime
+    operation: str
+    lock: int
+
+    def commit(self, draft: Draft, head: Head | None) -> None:
+        """Steps 4 to 8.
+
+        Raises:
+            StoreFault: the disk is full or read-only, or git refuses. Nothing of the draft is seen.
+        """
+        from muniment.evidence.store import plumbing
+
+        folder, packs = self.log.path, self.log.path / "objects" / "pack"
+        composed = compose(draft, head, self.origin, self.signer, self.at, self.log.database.tree)
+        self.reached("packed")
+        git = plumbing.Git(folder, self.lock)
+        try:
+            if sum(1 for _ in packs.glob("*.pack")) > _PACKS_MOST:
+                git.gather_packs()
+            git.admit(composed.pack.chunks())
+            self.reached("indexed")
+            plumbing.sync(packs)
+            self.reached("pack_synced")
+            old = head.commit if head else None
+            git.move_branch(composed.commit, old, identity(self.signer), self.at, draft.subject)
+            self.reached("moved")
+            plumbing.sync((folder / layout.BRANCH).parent)
+            self.reached("synced")
+        except OSError as error:
+            raise unwritable(error, folder) from error
+
+    def reached(self, step: str) -> None:
+        """A step is done."""
+        reach(self.operation, step)
+
+
+@contextmanager
+def writing(log: Log, origin: str, signer: Signer, at: datetime, operation: str) -> Iterator[Writing]:
+    """Steps 1 and 2.
+
+    Raises:
+        StoreFault: another writer is busy for too long, or the store cannot be written.
+    """
+    with locked(log.path) as lock:
+        writer = Writing(log, origin, signer, at, operation, lock)
+        writer.reached("locked")
+        try:
+            clear_leftovers(log.path)
+        except OSError as error:
+            raise unwritable(error, log.path) from error
+        writer.reached("cleaned")
+        yield writer
+
+
+def refuse_foreign_key(log: Log, signer: Signer) -> None:
+    """Only keys that the store knows may append.
+
+    Raises:
+        StoreFault: this one is not.
+    """
+    if log.trust().key(signer.public) is None:
+        raise StoreFault(
+            f"the key {signer.fingerprint} may not sign in this store",
+            where=str(log.path),
+            mend="use the key that the store was made with",
+            code="store.foreign_key",
+        )

@@ -1,0 +1,152 @@
+"""Where everything lies in the tree of a store, and the small documents that describe the log itself.
+
+    log.json                    what this log is: origin and format
+    checkpoint                  the signed head of the log
+    frontier.json               the right edge of the Merkle tree, so that appending reads no leaf again
+    keys/root.json              who may sign
+    genesis.dsse.json           the statement over the first commit
+    runs/2026/11/24/000123-1f3a9c2e7b10/
+        start.json              the plan, one leaf
+        start.dsse.json         the statement over the commit that began the run
+        records-0000.jsonl      records, one leaf a line, at most 64 KiB a page
+        end.json                planned against got, one leaf
+        leaves.sha256           the leaf hashes of records and end, so that an altered record can be named
+        statement.dsse.json     the statement over the commit that ended the run
+
+The folder of a run is the day of its plan, its number, and the beginning of its run id: a plan that is handed in a
+second time finds its run by reading one folder.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from muniment.evidence.errors import IntegrityError
+from muniment.evidence.model import Digest, Frozen, Instant
+from muniment.evidence.record import End, Plan, Start
+from muniment.evidence.store.merkle import Frontier
+
+BRANCH = "refs/heads/evidence"
+FORMAT = 1
+
+LOG = "log.json"
+CHECKPOINT = "checkpoint"
+FRONTIER = "frontier.json"
+ROOT = "keys/root.json"
+GENESIS_STATEMENT = "genesis.dsse.json"
+RUNS = "runs"
+START = "start.json"
+START_STATEMENT = "start.dsse.json"
+END = "end.json"
+LEAVES = "leaves.sha256"
+STATEMENT = "statement.dsse.json"
+
+REWRITTEN = frozenset({CHECKPOINT, FRONTIER})  # every commit writes these anew; all other files are written once
+
+PAGE_BYTES = 64 * 1024
+RECORD_BYTES = 1024 * 1024
+
+
+class LogFile(Frozen):
+    """The first leaf of every log: what it calls itself and how it is written."""
+
+    schema_: Literal["muniment.log/1"] = Field("muniment.log/1", alias="schema")
+    format: int = FORMAT
+    origin: str
+    created: Instant
+
+
+class FrontierFile(Frozen):
+    """The right edge of the Merkle tree after this commit, and how many runs have begun."""
+
+    schema_: Literal["muniment.frontier/1"] = Field("muniment.frontier/1", alias="schema")
+    size: int = Field(ge=0)
+    hashes: tuple[Digest, ...]
+    runs: int = Field(ge=0)
+
+    @classmethod
+    def of(cls, frontier: Frontier, runs: int) -> "FrontierFile":
+        """The document over a right edge."""
+        return cls(size=frontier.size, hashes=tuple(f"sha256:{each.hex()}" for each in frontier.hashes), runs=runs)
+
+    @property
+    def frontier(self) -> Frontier:
+        """The right edge itself.
+
+        Raises:
+            IntegrityError: there are more or fewer hashes than the size asks for.
+        """
+        try:
+            return Frontier(self.size, tuple(bytes.fromhex(each.removeprefix("sha256:")) for each in self.hashes))
+        except ValueError as error:
+            raise IntegrityError(str(error), where=FRONTIER, code="frontier.malformed") from error
+
+
+def run_folder(plan: Plan, number: int) -> str:
+    """`runs/2026/11/24/000123-1f3a9c2e7b10`."""
+    return f"{day_folder(plan)}/{number:06d}-{plan.run_id[:12]}"
+
+
+def day_folder(plan: Plan) -> str:
+    """`runs/2026/11/24`: the day of the plan in UTC."""
+    return f"{RUNS}/{plan.planned:%Y/%m/%d}"
+
+
+def run_number(path: str) -> int | None:
+    """The number of the run that a path belongs to; None for a path outside `runs/`."""
+    match = re.match(rf"{RUNS}/\d{{4}}/\d\d/\d\d/(\d{{6,}})-[0-9a-f]{{12}}(/|$)", path)
+    return int(match[1]) if match else None
+
+
+def page_name(number: int) -> str:
+    """`records-0000.jsonl`."""
+    return f"records-{number:04d}.jsonl"
+
+
+def is_record_page(path: str) -> bool:
+    """Whether a file holds records, as against a start, an end, or what later versions append."""
+    return re.search(r"/records-\d{4,}\.jsonl$", path) is not None
+
+
+def paged(lines: Iterable[bytes]) -> Iterator[Sequence[bytes]]:
+    """The lines page by page: at most 64 KiB with their newlines, unless one line alone is longer."""
+    page: list[bytes] = []
+    size = 0
+    for line in lines:
+        if page and size + len(line) + 1 > PAGE_BYTES:
+            yield page
+            page, size = [], 0
+        page.append(line)
+        size += len(line) + 1
+    if page:
+        yield page
+
+
+def joined(lines: Iterable[bytes]) -> bytes:
+    """JSON lines as one file, a newline after each."""
+    return b"".join(line + b"\n" for line in lines)
+
+
+def split(page: bytes) -> list[bytes]:
+    """The lines of a file of JSON lines; what follows the last newline is a line too, so that nothing goes unseen."""
+    lines = page.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def start_subject(start: Start) -> str:
+    """`Run 123 begins: 61 tasks (schedule)`."""
+    return f"Run {start.run} begins: {_counted(len(start.plan.tasks), 'task')} ({start.plan.actor.trigger})"
+
+
+def end_subject(start: Start, end: End) -> str:
+    """`Run 123: 61 records, 58 pass, 2 fail, 1 inconclusive (schedule)`."""
+    counts = [f"{count} {status.replace('_', ' ')}" for status, count in end.by_status.items() if count]
+    missing = [f"{len(end.missing)} missing"] if end.missing else []
+    parts = ", ".join([_counted(end.got, "record"), *counts, *missing])
+    return f"Run {start.run}: {parts} ({start.plan.actor.trigger})"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

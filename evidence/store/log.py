@@ -1,0 +1,240 @@
+"""The log as it is read: its head, its commits, and the files that their statements cover.
+
+Every read is checked on the way: git's object against its name, the file against the digest in the signed statement.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from muniment.evidence.errors import IntegrityError, StoreFault
+from muniment.evidence.model import digest
+from muniment.evidence.store import layout, statement
+from muniment.evidence.store.append import Head
+from muniment.evidence.store.database import Database
+from muniment.evidence.store.keys import Trust
+from muniment.evidence.store.merkle import Tree, leaf_hash
+from muniment.evidence.store.note import opened_checkpoint
+from muniment.evidence.store.objects import parse_commit
+from muniment.evidence.store.statement import Statement
+
+_Document = TypeVar("_Document", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One commit of the log: the path of its statement, and the size of the log after it."""
+
+    commit: str
+    statement: str
+    size: int
+
+    @property
+    def run(self) -> int | None:
+        """The number of the run that the entry belongs to."""
+        return layout.run_number(self.statement)
+
+
+class Log:
+    """The log in the repository at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database = Database(path)
+        self._history: tuple[LogEntry, ...] = ()
+        self._leaves: Tree | None = None
+
+    @property
+    def commit(self) -> str:
+        """The id of the head commit.
+
+        Raises:
+            StoreFault: the repository has no log.
+            IntegrityError: the branch is gone or damaged.
+        """
+        commit = self.database.reference(layout.BRANCH)
+        if commit is not None:
+            return commit
+        if (self.path / "logs" / layout.BRANCH).exists():
+            raise IntegrityError(
+                "the branch of the log is gone",
+                where=f"{self.path}: {layout.BRANCH}",
+                mend=f"the last line of logs/{layout.BRANCH} says where it pointed",
+                code="ref.missing",
+            )
+        raise not_a_store(self.path)
+
+    def log_file(self) -> layout.LogFile:
+        """What the log says of itself.
+
+        Raises:
+            StoreFault: it is no log, or one of a later format.
+        """
+        try:
+            data = self.database.blob_at(self._tree(), layout.LOG)
+        except KeyError as error:
+            raise not_a_store(self.path) from error
+        try:
+            log = layout.LogFile.model_validate_json(data)
+        except ValidationError as error:
+            raise _unknown_format(self.path) from error
+        if log.format != layout.FORMAT:
+            raise _unknown_format(self.path, log.format)
+        return log
+
+    def trust(self) -> Trust:
+        """Who may sign, as the store itself says."""
+        return parsed(Trust, self.file(layout.ROOT), layout.ROOT)
+
+    def head(self) -> Head:
+        """The head of the log, its checkpoint verified and its right edge held against the checkpoint.
+
+        Raises:
+            IntegrityError: the head is not what was signed.
+        """
+        note = self.file(layout.CHECKPOINT).decode("utf-8", "replace")
+        checkpoint = opened_checkpoint(note, self.trust())
+        edge = parsed(layout.FrontierFile, self.file(layout.FRONTIER), layout.FRONTIER)
+        frontier = edge.frontier
+        if (frontier.size, frontier.root) != (checkpoint.size, checkpoint.root_hash):
+            raise IntegrityError(
+                "the right edge of the tree does not lead to the signed root",
+                where=f"{self.path}: {layout.FRONTIER}",
+                mend="`muniment verify` says what was altered",
+                code="frontier.mismatch",
+            )
+        return Head(self.commit, self._tree(), checkpoint, frontier, edge.runs)
+
+    def history(self) -> tuple[LogEntry, ...]:
+        """Every commit of the log, oldest first; only what is new since the last call is read."""
+        known = {entry.commit: at for at, entry in enumerate(self._history)}
+        new: list[LogEntry] = []
+        commit: str | None = self.commit
+        while commit is not None and commit not in known:
+            parsed_commit = parse_commit(self.database.read(commit, "commit"))
+            try:
+                trailers = parsed_commit.trailers
+                new.append(LogEntry(commit, trailers["Entry"], int(trailers["Tree-Size"])))
+            except (KeyError, ValueError) as error:
+                raise IntegrityError(
+                    "the commit does not say what it appended", where=f"commit {commit}", code="commit.malformed"
+                ) from error
+            commit = parsed_commit.parents[0] if parsed_commit.parents else None
+        kept = self._history[: known[commit] + 1] if commit is not None else ()
+        self._history = (*kept, *reversed(new))
+        return self._history
+
+    def file(self, path: str) -> bytes:
+        """A file of the head that must be there.
+
+        Raises:
+            IntegrityError: it is not, or it is damaged.
+        """
+        try:
+            return self.database.blob_at(self._tree(), path)
+        except KeyError as error:
+            raise IntegrityError("the file is missing", where=path, code="file.missing") from error
+
+    def find(self, path: str) -> bytes | None:
+        """A file of the head, or None where there is none."""
+        try:
+            return self.database.blob_at(self._tree(), path)
+        except KeyError:
+            return None
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The names in a folder of the head; none where there is no such folder."""
+        tree = self.database.tree(self._tree())
+        for part in folder.split("/"):
+            if part not in tree:
+                return ()
+            tree = self.database.tree(tree[part][1])
+        return tuple(tree)
+
+    def statement(self, entry: LogEntry, trust: Trust) -> Statement:
+        """The statement of an entry, its signature verified."""
+        return statement.opened(self.file(entry.statement), entry.statement, trust)
+
+    def covered(self, covering: Statement, path: str) -> bytes:
+        """A file whose digest is the one that the statement signs.
+
+        Raises:
+            IntegrityError: it is another.
+        """
+        data = self.file(path)
+        if digest(data) != covering.digests.get(path):
+            raise IntegrityError("the file is not the one that was signed", where=path, code="file.altered")
+        return data
+
+    def record_lines(self, covering: Statement, needle: bytes = b"") -> Iterator[tuple[int, bytes]]:
+        """Leaf index and bytes of each record of an entry, or of those that hold `needle`."""
+        leaf = covering.predicate.first_leaf
+        for page in covering.predicate.pages:
+            if layout.is_record_page(page.path):
+                data = self.covered(covering, page.path)
+                if needle in data:
+                    lines = enumerate(layout.split(data), start=leaf)
+                    yield from ((at, line) for at, line in lines if needle in line)
+            leaf += page.leaves
+
+    def leaves(self) -> Tree:
+        """All leaf hashes as a Merkle tree.
+
+        Raises:
+            IntegrityError: they do not lead to the signed root.
+        """
+        checkpoint = self.head().checkpoint
+        if self._leaves is None or self._leaves.size != checkpoint.size:
+            trust = self.trust()
+            self._leaves = Tree(
+                [hashed for entry in self.history() for hashed in self._leaf_hashes(self.statement(entry, trust))]
+            )
+        if self._leaves.root() != checkpoint.root_hash:
+            raise IntegrityError(
+                "the leaves do not lead to the signed root", where=str(self.path), code="checkpoint.root"
+            )
+        return self._leaves
+
+    def _tree(self) -> str:
+        return parse_commit(self.database.read(self.commit, "commit")).tree
+
+    def _leaf_hashes(self, covering: Statement) -> list[bytes]:
+        listed = covering.predicate.leaf_hashes
+        if listed is not None:
+            return [bytes.fromhex(line.decode()) for line in layout.split(self.covered(covering, listed))]
+        pages = (self.covered(covering, page.path) for page in covering.predicate.pages)
+        return [leaf_hash(line) for page in pages for line in layout.split(page)]
+
+
+def parsed(kind: type[_Document], data: bytes, path: str) -> _Document:
+    """The document in a file.
+
+    Raises:
+        IntegrityError: it is not of this kind.
+    """
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        raise IntegrityError(
+            f"this is not a {kind.__name__}: {error.errors()[0]['msg']}", where=path, code="file.malformed"
+        ) from error
+
+
+def not_a_store(path: Path) -> StoreFault:
+    """There is something, and it is not ours."""
+    return StoreFault(
+        "this is not an evidence store", where=str(path), mend="name another folder", code="store.foreign"
+    )
+
+
+def _unknown_format(path: Path, number: int | None = None) -> StoreFault:
+    what = f"the store is of format {number}" if number else "the store is of a format that this version does not know"
+    return StoreFault(
+        f"{what}; this version knows format {layout.FORMAT}" if number else what,
+        where=f"{path}: {layout.LOG}",
+        mend="install the Muniment that wrote it, or a later one",
+        code="store.future",
+    )

@@ -1,0 +1,123 @@
+"""Where git itself is run: making a repository, admitting a pack, moving the branch. Only this file imports GitPython.
+
+Packs go through `git index-pack --strict`, which checks every object and looks for SHA-1 collisions; the branch moves
+by compare-and-swap. `core.fsync=all` makes git sync what it writes; directories, which it never syncs, are synced here.
+"""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import git
+
+from muniment.evidence.errors import StoreFault
+from muniment.evidence.store.layout import BRANCH
+
+_NOBODY = "0" * 40
+_CONFIGURATION = {
+    "core": {"fsync": "all", "logAllRefUpdates": "always"},
+    "gc": {"auto": "0"},  # a gc beside a writer was seen to destroy acknowledged data
+    "maintenance": {"auto": "false"},
+    "pack": {"window": "0", "depth": "0"},  # each page stands for itself: no differences
+    "receive": {"denyNonFastForwards": "true", "denyDeletes": "true"},
+    "transfer": {"fsckObjects": "true"},
+    "gpg": {"format": "ssh"},
+}
+
+
+def make_repository(folder: Path) -> None:
+    """A bare repository without hooks, configured for a store."""
+    branch = BRANCH.removeprefix("refs/heads/")
+    git.Git(folder).execute(["git", "init", "--bare", "--quiet", "--template=", f"--initial-branch={branch}"])
+    with git.Repo(folder) as repository, repository.config_writer() as writer:
+        for section, options in _CONFIGURATION.items():
+            for option, value in options.items():
+                writer.set_value(section, option, value)
+    sync(folder / "config")
+
+
+class Git:
+    """git, run on one repository while the lock is held."""
+
+    def __init__(self, folder: Path, lock: int | None = None) -> None:
+        self.folder = folder
+        self._lock = lock
+        self._git = git.Git(folder)
+        self._git.update_environment(
+            GIT_DIR=str(folder),
+            GIT_OBJECT_DIRECTORY=str(folder / "objects"),
+            GIT_ALTERNATE_OBJECT_DIRECTORIES="",
+            GIT_NO_REPLACE_OBJECTS="1",
+        )
+
+    def admit(self, pack: Iterable[bytes]) -> None:
+        """Store a pack and sync it.
+
+        Raises:
+            StoreFault: git refuses it, or the disk is full or read-only.
+        """
+        self._run(["git", "index-pack", "--stdin", "--strict"], pack)
+
+    def move_branch(self, new: str, old: str | None, identity: str, at: datetime, why: str) -> None:
+        """Let the branch point to `new`, if it points to `old` now (None: if it does not exist).
+
+        Raises:
+            StoreFault: it pointed elsewhere, or the disk is full or read-only.
+        """
+        name, _, address = identity.rpartition(" ")
+        self._git.update_environment(
+            GIT_COMMITTER_NAME=name,
+            GIT_COMMITTER_EMAIL=address.strip("<>"),
+            GIT_COMMITTER_DATE=f"{int(at.timestamp())} +0000",
+        )
+        self._run(["git", "update-ref", "-m", why, BRANCH, new, old or _NOBODY], ())
+
+    def gather_packs(self) -> None:
+        """Join small packs into larger ones, so that their number grows with the logarithm of the runs only."""
+        self._run(["git", "repack", "-d", "-q", "--geometric=2"], ())
+
+    def _run(self, command: list[str], stdin: Iterable[bytes]) -> None:
+        # The lock's descriptor goes along: were this process killed, the lock would last as long as git does.
+        guard = self._git.execute(
+            command,
+            as_process=True,
+            istream=subprocess.PIPE,
+            pass_fds=() if self._lock is None else (self._lock,),
+        )
+        process = guard.proc
+        assert process is not None and process.stdin is not None  # noqa: S101 - as_process and PIPE give both
+        with contextlib.suppress(BrokenPipeError):  # git says on stderr why it stopped reading
+            for chunk in stdin:
+                process.stdin.write(chunk)
+        _, complaint = process.communicate()
+        if process.returncode:
+            raise _fault(command[1], process.returncode, complaint.decode("utf-8", "replace"), self.folder)
+
+
+def sync(path: Path) -> None:
+    """Make what was written to a file or a directory survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fault(command: str, code: int, complaint: str, folder: Path) -> StoreFault:
+    """What git's complaint means to the person who runs Muniment."""
+    known = {
+        "No space left on device": ("store.full", "the disk is full", "make room, then run again: nothing was lost"),
+        "Disk quota exceeded": ("store.full", "the disk quota is used up", "make room, then run again"),
+        "File too large": ("store.full", "a file may not grow further", "raise the limit, then run again"),
+        "Read-only file system": ("store.read_only", "the store is on a read-only disk", "write to the original"),
+        "Permission denied": ("store.read_only", "the store may not be written", "run as the store's owner"),
+        "cannot lock ref": ("store.moved", "someone moved the branch without our lock", "run again"),
+    }
+    for words, (stable, what, mend) in known.items():
+        if words in complaint:
+            return StoreFault(what, where=str(folder), mend=mend, code=stable)
+    last = complaint.strip().splitlines()[-1] if complaint.strip() else f"exit code {code}"
+    return StoreFault(f"git {command} failed: {last}", where=str(folder), mend="run again", code="store.git")

@@ -1,0 +1,320 @@
+"""The evidence store: an append-only log of signed runs in a bare git repository.
+
+A run is two signed commits. `begin` stores the plan before the first look; `finish` stores what was seen. Both return
+only when a power cut could not take it away again, and both may be repeated: a run that is there is acknowledged again.
+
+Reads are checked one by one. That the whole history holds together is for `verify_store` to say.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from muniment.evidence.errors import RecordRefused, StoreFault
+from muniment.evidence.model import canonical, digest, utc
+from muniment.evidence.record import (
+    End,
+    Errored,
+    EvidenceRecord,
+    Plan,
+    Start,
+    StoredRecord,
+    StoredRun,
+    count_by_status,
+)
+from muniment.evidence.store import layout
+from muniment.evidence.store.append import Draft
+from muniment.evidence.store.commit import refuse_foreign_key, writing
+from muniment.evidence.store.door import admitted
+from muniment.evidence.store.keys import Signer, Trust, trust_in
+from muniment.evidence.store.lock import unwritable
+from muniment.evidence.store.log import Log, LogEntry, not_a_store, parsed
+from muniment.evidence.store.merkle import ConsistencyProof, InclusionProof, leaf_hash
+from muniment.evidence.store.note import Checkpoint
+
+_ID = re.compile(r"EV-\d{4}-(\d{6,})-\d{4,}")
+
+
+class Store:
+    """One evidence store. Opening is cheap; nothing is kept open between calls but mapped packs."""
+
+    def __init__(self, log: Log, origin: str) -> None:
+        self.path = log.path
+        self.origin = origin
+        self._log = log
+
+    @classmethod
+    def create(cls, path: Path, *, origin: str, signer: Signer, at: datetime) -> "Store":
+        """A new store whose only key is the signer's. `origin` names the log for ever: `example.org/evidence`.
+
+        Raises:
+            StoreFault: there is something at the path already, or it cannot be written.
+            ValueError: the origin holds spaces, a plus sign or control characters.
+        """
+        from muniment.evidence.store import plumbing
+
+        if path.exists():
+            raise StoreFault(
+                "there is something here already", where=str(path), mend="name another folder", code="store.exists"
+            )
+        pages = {
+            layout.LOG: [canonical(layout.LogFile(origin=origin, created=utc(at)))],
+            layout.ROOT: [canonical(trust_in(signer, origin))],
+        }
+        draft = Draft("genesis", f"Open the log {origin}", layout.GENESIS_STATEMENT, pages, runs=0)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+            plumbing.make_repository(folder)
+            with writing(Log(folder), origin, signer, at, "create") as writer:
+                writer.commit(draft, None)
+            folder.rename(path)
+            plumbing.sync(path.parent)
+        except OSError as error:
+            raise unwritable(error, path) from error
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> "Store":
+        """The store at a path; its head is checked, its history is not.
+
+        Raises:
+            StoreFault: there is no store, or it is of a format that this version does not know.
+            IntegrityError: the head is damaged or not signed by a key of the store.
+        """
+        if not path.exists():
+            raise StoreFault(
+                "there is no store here", where=str(path), mend="`muniment init` makes one", code="store.missing"
+            )
+        if not (path / "objects").is_dir() or not (path / "HEAD").is_file():
+            raise not_a_store(path)
+        log = Log(path)
+        store = cls(log, log.log_file().origin)
+        log.head()
+        return store
+
+    @property
+    def commit(self) -> str:
+        """The id of the head commit."""
+        return self._log.commit
+
+    def checkpoint(self) -> Checkpoint:
+        """The signed head of the log."""
+        return self._log.head().checkpoint
+
+    def trust(self) -> Trust:
+        """Who may sign, as the store itself says; a reader pins this elsewhere."""
+        return self._log.trust()
+
+    def begin(self, plan: Plan, signer: Signer, *, at: datetime) -> Start:
+        """Store the plan as a new run, before the first look. The same plan again gives the run that is there.
+
+        Raises:
+            StoreFault: the store cannot be written now, or the key is not one of the store's.
+            IntegrityError: the head is not what was signed.
+        """
+        with writing(self._log, self.origin, signer, at, "begin") as writer:
+            refuse_foreign_key(self._log, signer)
+            known = self._begun(plan)
+            if known is not None:
+                return known
+            writer.reached("known")
+            head = self._log.head()
+            start = Start(
+                run=head.runs + 1,
+                run_id=plan.run_id,
+                plan=plan,
+                previous_size=head.checkpoint.size,
+                previous_root=head.checkpoint.root,
+                versions={"muniment": version("muniment"), "store": str(layout.FORMAT)},
+            )
+            folder = layout.run_folder(plan, start.run)
+            draft = Draft(
+                kind="run.start",
+                subject=layout.start_subject(start),
+                statement=f"{folder}/{layout.START_STATEMENT}",
+                pages={f"{folder}/{layout.START}": [canonical(start)]},
+                runs=start.run,
+            )
+            writer.commit(draft, head)
+            return start
+
+    def finish(
+        self,
+        start: Start,
+        records: Sequence[EvidenceRecord],
+        signer: Signer,
+        *,
+        at: datetime,
+        milliseconds: int,
+        reason: str | None = None,
+        missing: Sequence[str] = (),
+        clock_skew_milliseconds: int | None = None,
+    ) -> End:
+        """Store what a run saw and end it. The same records again give the end that is there.
+
+        Args:
+            start: what `begin` gave.
+            records: one for each task that is not missing, in any order.
+            signer: one of the store's keys.
+            at: when the run ended.
+            milliseconds: how long it took.
+            reason: why tasks are missing, or why the run was broken off.
+            missing: the ids of the tasks that have no record.
+            clock_skew_milliseconds: how far the clock was off, where that was measured.
+
+        Raises:
+            RecordRefused: a record holds a secret, is too large, or does not belong to the run; or planned and got
+                do not meet. Nothing was stored.
+            StoreFault: the store cannot be written now, the run was not begun here, or it has ended otherwise.
+            IntegrityError: the head is not what was signed.
+        """
+        lines = admitted(start, records, missing)
+        if missing and not reason:
+            raise RecordRefused(
+                "tasks are missing and nobody says why",
+                where=f"run {start.run}",
+                mend="give a reason",
+                code="record.missing",
+            )
+        end = End(
+            run=start.run,
+            run_id=start.run_id,
+            ended=at,
+            planned=len(start.plan.tasks),
+            got=len(lines),
+            missing=tuple(missing),
+            reason=reason,
+            by_status=count_by_status(records),
+            errored=sum(isinstance(record.outcome, Errored) for record in records),
+            milliseconds=milliseconds,
+            clock_skew_milliseconds=clock_skew_milliseconds,
+        )
+        folder = layout.run_folder(start.plan, start.run)
+        pages = {f"{folder}/{layout.page_name(number)}": page for number, page in enumerate(layout.paged(lines))}
+        with writing(self._log, self.origin, signer, at, "finish") as writer:
+            refuse_foreign_key(self._log, signer)
+            if self._begun(start.plan) != start:
+                raise StoreFault(
+                    f"run {start.run} was not begun in this store", where=str(self.path), code="store.run_unknown"
+                )
+            known = self._ended(folder, lines)
+            if known is not None:
+                return known
+            writer.reached("known")
+            head = self._log.head()
+            draft = Draft(
+                kind="run.end",
+                subject=layout.end_subject(start, end),
+                statement=f"{folder}/{layout.STATEMENT}",
+                pages={**pages, f"{folder}/{layout.END}": [canonical(end)]},
+                runs=head.runs,
+                leaf_hashes=f"{folder}/{layout.LEAVES}",
+            )
+            writer.commit(draft, head)
+            return end
+
+    def history(self) -> tuple[LogEntry, ...]:
+        """Every commit of the log, oldest first."""
+        return self._log.history()
+
+    def runs(self) -> Iterator[StoredRun]:
+        """All runs in the order of their numbers; `leaves` are those of records and end, none while a run is open.
+
+        The leaf of the start is `start.previous_size`.
+        """
+        entries: dict[int, dict[str, LogEntry]] = {}
+        for entry in self.history():
+            if entry.run is not None:
+                entries.setdefault(entry.run, {})[Path(entry.statement).name] = entry
+        trust = self.trust()
+        for number in sorted(entries):
+            yield self._stored_run(entries[number], trust)
+
+    def records(self, *, since: int = 0) -> Iterator[StoredRecord]:
+        """All records in leaf order, from the leaf `since` on; each read is checked against its signed statement."""
+        trust = self.trust()
+        for entry in self.history():
+            if entry.size > since and entry.run is not None:
+                for leaf, line in self._log.record_lines(self._log.statement(entry, trust)):
+                    if leaf >= since:
+                        yield _stored(line, entry.run, leaf)
+
+    def record(self, record_id: str) -> StoredRecord:
+        """The record with this id.
+
+        Raises:
+            KeyError: the store has no such record.
+        """
+        match = _ID.fullmatch(record_id)
+        needle = f'"id":"{record_id}"'.encode()
+        trust = self.trust()
+        for entry in self.history():
+            if match and entry.run == int(match[1]):
+                for leaf, line in self._log.record_lines(self._log.statement(entry, trust), needle):
+                    stored = _stored(line, entry.run, leaf)
+                    if stored.record.id == record_id:
+                        return stored
+        raise KeyError(record_id)
+
+    def proof(self, leaf: int) -> InclusionProof:
+        """That a leaf is part of the log at its present checkpoint (RFC 6962 section 2.1.1).
+
+        Raises:
+            IndexError: the log has no such leaf.
+        """
+        return self._log.leaves().inclusion(leaf)
+
+    def consistency(self, size: int) -> ConsistencyProof:
+        """That the log as it was at `size` leaves is the beginning of the present one (RFC 6962 section 2.1.2).
+
+        Raises:
+            IndexError: the log never was that small or large.
+        """
+        return self._log.leaves().consistency(size)
+
+    def _begun(self, plan: Plan) -> Start | None:
+        """The run of this plan, if it was begun."""
+        day, ending = layout.day_folder(plan), f"-{plan.run_id[:12]}"
+        for name in self._log.names(day):
+            if name.endswith(ending):
+                path = f"{day}/{name}/{layout.START}"
+                start = parsed(Start, self._log.file(path), path)
+                if start.run_id == plan.run_id:
+                    return start
+        return None
+
+    def _ended(self, folder: str, lines: Sequence[bytes]) -> End | None:
+        """The end of this run, if it has ended with these records."""
+        listed = self._log.find(f"{folder}/{layout.LEAVES}")
+        if listed is None:
+            return None
+        *records, _ = layout.split(listed)
+        if records != [leaf_hash(line).hex().encode() for line in lines]:
+            raise StoreFault(
+                f"run {layout.run_number(folder)} has ended already, with other records",
+                where=f"{self.path}: {folder}",
+                mend="plan a new run: what is stored stays as it is",
+                code="store.run_ended",
+            )
+        path = f"{folder}/{layout.END}"
+        return parsed(End, self._log.file(path), path)
+
+    def _stored_run(self, entries: dict[str, LogEntry], trust: Trust) -> StoredRun:
+        begun, ended = entries[layout.START_STATEMENT], entries.get(layout.STATEMENT)
+        folder = begun.statement.removesuffix(layout.START_STATEMENT)
+        path = folder + layout.START
+        start = parsed(Start, self._log.covered(self._log.statement(begun, trust), path), path)
+        if ended is None:
+            return StoredRun(start, None, (begun.commit,), range(begun.size, begun.size))
+        covering, path = self._log.statement(ended, trust), folder + layout.END
+        end = parsed(End, self._log.covered(covering, path), path)
+        leaves = range(covering.predicate.first_leaf, covering.predicate.size)
+        return StoredRun(start, end, (begun.commit, ended.commit), leaves)
+
+
+def _stored(line: bytes, run: int, leaf: int) -> StoredRecord:
+    return StoredRecord(parsed(EvidenceRecord, line, f"leaf {leaf} of run {run}"), run, leaf, digest(line))
