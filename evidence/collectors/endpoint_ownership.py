@@ -58,8 +58,8 @@ class Endpoint(Settings):
     aliases: tuple[Name, ...] = Field((), description="Further names of the owner, each compared as a whole")
     processors: tuple[Name, ...] = Field(
         (),
-        description="Declared processors: domains that CNAMEs may lead to, and organisations that may hold such domains "
-        "or addresses. Once an organisation is named, the holder of each address must be the owner or named here",
+        description="Declared processors: domains that CNAMEs may lead to, and organisations that may hold such "
+        "domains or addresses. Once an organisation is named, the holder of each address must be the owner or named here",
     )
     rdap_bootstrap: Path | str = Field(
         IANA,

@@ -113,7 +113,8 @@ def _of_owner(facts: OwnershipFacts, parties: Parties, at: datetime) -> Iterator
         yield unnamed
     else:
         yield failed(
-            f"{facts.domain} is registered to {_called(registration.holder)}, and not to "{parties.owner}".",
+            f"{facts.domain} is registered to {_called(registration.holder)}, and the declared owner is "
+            f'"{parties.owner}".',
             "rdap.owner_mismatch",
         )
 
