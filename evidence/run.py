@@ -5,7 +5,7 @@ goes wrong with one subject becomes that subject's `Errored` record; the others 
 
     CouldNotLook      its cause and message                 InputFault   its cause; the run ends with exit code 2
     any other raise   `collector.raised`, file and line     wrong type   `collector.wrong_type`
-    too slow          `collector.timeout`, file and line    not JSON     `record.refused`
+    too slow          `collector.timeout`, file and line    no admission `record.…`
 
 A thread that does not come back is abandoned: it is a daemon and ends with the process.
 """
@@ -25,8 +25,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from muniment.evidence.collector import Facts
-from muniment.evidence.errors import CouldNotLook, InputFault
-from muniment.evidence.model import Span, canonical
+from muniment.evidence.errors import CouldNotLook, InputFault, RecordRefused
+from muniment.evidence.model import Span
 from muniment.evidence.record import (
     Errored,
     EvidenceRecord,
@@ -40,9 +40,9 @@ from muniment.evidence.record import (
     record_id,
 )
 from muniment.evidence.registry import AnyCollector, Registry, brief, place_of
+from muniment.evidence.store.door import line_of
 
 Clock = Callable[[], datetime]
-Door = Callable[[EvidenceRecord], str | None]
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,12 @@ def look_at_all(
 
 
 def to_record(
-    seen: Look, place: int, start: Start, *, recorded: datetime, previous: Mapping[tuple[str, str], str], door: Door
+    seen: Look, place: int, start: Start, *, recorded: datetime, previous: Mapping[tuple[str, str], str]
 ) -> EvidenceRecord:
     """The record of a look, at `place` from 0 in the plan.
 
-    `previous` maps check and subject to the id of the record before it; `door` gives the reason why the store would
-    refuse a record, or None. A record that cannot be kept as it is becomes an `Errored` one that says why.
+    `previous` maps check and subject to the id of the record before it. A record that the store would refuse becomes an
+    `Errored` one that says why, so that one subject's secret does not cost the run its other records.
     """
     task = seen.task
     speaks_for = timedelta(seconds=task.valid_for) if task.valid_for else None
@@ -152,8 +152,11 @@ def to_record(
         )
 
     whole = record(seen.outcome)
-    reason = _not_canonical(whole) or door(whole)
-    return record(Errored(cause="record.refused", message=reason)) if reason else whole
+    try:
+        line_of(whole)
+    except RecordRefused as refused:
+        return record(Errored(cause=refused.code, message=refused.what))
+    return whole
 
 
 def _look_side_by_side(
@@ -233,14 +236,6 @@ def _where_now(thread: threading.Thread, file: Path | None) -> str | None:
 
 def _span(began: datetime, clock: Clock) -> Span:
     return Span(start=began, end=max(began, clock()))
-
-
-def _not_canonical(record: EvidenceRecord) -> str | None:
-    try:
-        canonical(record)
-    except ValueError as error:
-        return f"the record has no canonical form: {error}"
-    return None
 
 
 def _file_of(collector: type[AnyCollector]) -> Path | None:

@@ -48,7 +48,25 @@ def admitted(start: Start, records: Sequence[EvidenceRecord], missing: Sequence[
             raise _refused("record.duplicate", record, f"task {record.task!r} has a record already")
         by_place[place] = record
     _refuse_holes(start, by_place, missing, places)
-    return [_line(by_place[place]) for place in sorted(by_place)]
+    return [line_of(by_place[place]) for place in sorted(by_place)]
+
+
+def line_of(record: EvidenceRecord) -> bytes:
+    """The canonical bytes of a record that may come in.
+
+    Raises:
+        RecordRefused: it has no canonical form, is too large, or holds what looks like a secret.
+    """
+    try:
+        line = canonical(record)
+    except ValueError as error:
+        raise _refused("record.not_canonical", record, str(error)) from error
+    if len(line) > RECORD_BYTES:
+        raise _refused("record.too_large", record, f"it is {len(line)} bytes long; a record may have {RECORD_BYTES}")
+    for what, (marker, pattern) in _PATTERNS.items():
+        if marker in line and pattern.search(line):
+            raise _refused("record.secret", record, f"it holds what looks like {what}")
+    return line
 
 
 def _refuse_holes(
@@ -66,19 +84,6 @@ def _refuse_holes(
         mend="list each task without a record as missing, and only those",
         code="record.missing",
     )
-
-
-def _line(record: EvidenceRecord) -> bytes:
-    try:
-        line = canonical(record)
-    except ValueError as error:
-        raise _refused("record.not_canonical", record, str(error)) from error
-    if len(line) > RECORD_BYTES:
-        raise _refused("record.too_large", record, f"it is {len(line)} bytes long; a record may have {RECORD_BYTES}")
-    for what, (marker, pattern) in _PATTERNS.items():
-        if marker in line and pattern.search(line):
-            raise _refused("record.secret", record, f"it holds what looks like {what}")
-    return line
 
 
 def _refused(code: str, record: EvidenceRecord, what: str) -> RecordRefused:

@@ -130,23 +130,24 @@ def test_an_async_collector_is_awaited(tmp_path: Path) -> None:
 
 def test_facts_that_have_no_canonical_spelling_become_an_errored_record(tmp_path: Path) -> None:
     look = seen_through(tmp_path, GOOD.replace("lines: int", "lines: float"))
-    record = to_record(look, 0, _start(look.task), recorded=NOW, previous={}, door=lambda _: None)
+    record = to_record(look, 0, _start_of_one(), recorded=NOW, previous={})
     assert isinstance(record.outcome, Errored)
-    assert record.outcome.cause == "record.refused"
+    assert record.outcome.cause == "record.not_canonical"
     assert "$.outcome.facts.lines" in record.outcome.message
 
 
-def test_what_the_door_refuses_is_recorded_without_the_content(tmp_path: Path) -> None:
-    look = seen_through(tmp_path, GOOD)
-    record = to_record(look, 0, _start(look.task), recorded=NOW, previous={}, door=lambda _: "a private key")
-    assert record.outcome == Errored(cause="record.refused", message="a private key")
+def test_a_secret_in_the_facts_costs_the_record_and_not_the_run(tmp_path: Path) -> None:
+    key = "-----BEGIN PRIVATE KEY-----"
+    source = GOOD.replace('query="read"', f'query="{key}"')
+    record = to_record(seen_through(tmp_path, source), 0, _start_of_one(), recorded=NOW, previous={})
+    assert record.outcome == Errored(cause="record.secret", message="it holds what looks like a private key")
     assert record.life.valid_until is None
 
 
 def test_a_record_names_its_place_its_predecessor_and_how_long_it_speaks(tmp_path: Path) -> None:
     look = seen_through(tmp_path, GOOD)
     earlier = {("DOC-1.bad", "policy.md"): "EV-2026-000011-0001"}
-    record = to_record(look, 6, _start(look.task), recorded=NOW, previous=earlier, door=lambda _: None)
+    record = to_record(look, 6, _start_of_one(), recorded=NOW, previous=earlier)
     assert record.id == "EV-2026-000012-0007"
     assert record.life.previous == "EV-2026-000011-0001"
     assert record.life.valid_until == NOW.replace(day=25)
@@ -179,7 +180,8 @@ def test_every_task_of_a_plan_comes_back_once(tmp_path: Path, count: int) -> Non
     assert sorted(places) == list(range(count))
 
 
-def _start(task: Task) -> Start:
+def _start_of_one() -> Start:
+    task = Task(id="a:b", check="a", controls=(), collector="acme.policy", subject="b", settings={})
     plan = Plan(planned=NOW, actor=Actor(name="ada"), workspace="sha256:" + "0" * 64, tasks=(task,))
     zero = "sha256:" + "0" * 64
     return Start(run=12, run_id=plan.run_id, plan=plan, previous_size=0, previous_root=zero, versions={})
