@@ -34,7 +34,7 @@ def test_a_skipped_test_is_only_listed_elsewhere(tmp_path: Path) -> None:
 
 
 def run_suite(folder: Path, *, no_skips: str) -> subprocess.CompletedProcess[str]:
-    shutil.copy(ROOT / "tests/conftest.py", folder)
+    shutil.copy(ROOT / "conftest.py", folder)
     (folder / "test_suite.py").write_text(SUITE)
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider"],
