@@ -1,0 +1,83 @@
+"""What the TLS collector saw, without opinion. A record of one endpoint stays within 4 KiB of canonical JSON.
+
+Certificates are listed once and pointed at by their place; addresses that showed the same are one sight.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from muniment.evidence.collector import Facts
+from muniment.evidence.model import Digest, Frozen, Instant
+
+Trust = Literal["trusted", "incomplete", "self_signed", "unknown_root", "malformed"]
+
+
+class Name(Frozen):
+    """The parts of a distinguished name that people know a certificate by."""
+
+    common_name: str | None = None
+    organisation: str | None = None
+
+    def __str__(self) -> str:
+        return self.common_name or self.organisation or "a certificate without a name"
+
+
+class Certificate(Frozen):
+    """One X.509 certificate. Names are written `DNS:www.example.org` or `IP:192.0.2.1`."""
+
+    sha256: Digest
+    subject: Name
+    issuer: Name
+    names: tuple[str, ...] = Field((), description="Those that cover the host first; at most 12, of the leaf only")
+    names_total: int = 0
+    not_before: Instant
+    not_after: Instant
+    key_type: str = Field(description="`rsa`, `ecdsa`, `dsa`, `ed25519`, `ed448` or `unknown`")
+    key_bits: int | None = None
+    curve: str | None = None
+    signature: str = Field(description="Signature algorithm that its issuer used, in the spelling of RFC 3279 to 5758")
+    server_auth: bool = Field(True, description="Whether extended key usage, where there is any, names TLS servers")
+
+
+class Chain(Frozen):
+    """The certificates of one handshake, and what our trust store makes of them. Dates play no part here."""
+
+    certificates: tuple[int, ...] = Field(description="Places in `certificates`, leaf first: the path, if there is one")
+    trust: Trust
+    anchor: Name | None = Field(None, description="The root of the trust store that the path ends in")
+    anchor_sha256: Digest | None = None
+
+
+class Failure(Frozen):
+    """Why an address showed nothing: a stable code and a sentence."""
+
+    cause: str
+    message: str
+
+
+class Sight(Frozen):
+    """What one or more addresses showed."""
+
+    addresses: tuple[str, ...]
+    failure: Failure | None = None
+    versions: tuple[str, ...] = Field((), description="Protocol versions that the server agreed to, oldest first")
+    suites: tuple[str, ...] = Field((), description="Cipher suites that it agreed to, by IANA's names")
+    groups: tuple[str, ...] = Field((), description="Key exchange groups that it agreed to, by IANA's names")
+    dh_bits: int | None = Field(None, description="Smallest finite-field Diffie-Hellman prime that it used, in bits")
+    unanswered: tuple[str, ...] = Field((), description="Offers that got no answer, so that nothing is known of them")
+    cut_short: tuple[str, ...] = Field((), description="Lists that were not read to their end because they are long")
+    wants_client_certificate: bool = False
+    handshake: str | None = Field(None, description="Version of the full handshake that was made, None if it failed")
+    chains: tuple[int, ...] = Field((), description="Places in `chains`: one for each certificate that it presented")
+
+
+class TlsFacts(Facts):
+    """All addresses of one endpoint."""
+
+    server_name: str = Field(description="The name or address that the certificates must cover")
+    sights: tuple[Sight, ...]
+    chains: tuple[Chain, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    connects: int = Field(ge=0, description="Connections that were made, all addresses together")
+    resets: int = Field(0, ge=0, description="Connections that were reset before a later one got an answer")
