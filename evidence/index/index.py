@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import takewhile
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, inspect, select, true
 
@@ -29,29 +29,13 @@ from muniment.evidence.index.rows import (
 from muniment.evidence.record import StoredRecord, StoredRun
 from muniment.evidence.verdict import Status
 
+if TYPE_CHECKING:
+    from muniment.evidence.store import Checkpoint, Store
+
 Progress: TypeAlias = Callable[[int, int], None]  # leaves done, leaves in all
 
 _ALL = true()
 _VERIFY_FIRST = "run `muniment verify` against a pinned checkpoint before `muniment index rebuild`"
-
-
-class Head(Protocol):
-    """How far a store reaches, and the Merkle root over it."""
-
-    @property
-    def size(self) -> int: ...
-    @property
-    def root(self) -> str: ...
-
-
-class Log(Protocol):
-    """What the index asks of a store."""
-
-    @property
-    def origin(self) -> str: ...
-    def checkpoint(self) -> Head: ...
-    def records(self, first: int = 0) -> Iterator[StoredRecord]: ...
-    def runs(self) -> Iterator[StoredRun]: ...
 
 
 class Index:
@@ -88,7 +72,7 @@ class Index:
     ) -> None:
         self.close()
 
-    def rebuild(self, store: Log, progress: Progress | None = None) -> int:
+    def rebuild(self, store: "Store", progress: Progress | None = None) -> int:
         """Make all rows again from the store, in one transaction; gives the number of records.
 
         Raises:
@@ -100,7 +84,7 @@ class Index:
             Tables.metadata.create_all(connection)
             return _copy(connection, store, 0, progress)
 
-    def update(self, store: Log, progress: Progress | None = None) -> int:
+    def update(self, store: "Store", progress: Progress | None = None) -> int:
         """Copy what came after the last indexed leaf, in one transaction; gives the number of records.
 
         Raises:
@@ -119,8 +103,8 @@ class Index:
         """
         newest = (
             select(RECORDS.c.leaf)
-            .where(RECORDS.c.series == SERIES.c.leaf, RECORDS.c.collected_end <= microseconds(as_of))
-            .order_by(RECORDS.c.collected_end.desc(), RECORDS.c.leaf.desc())
+            .where(RECORDS.c.series == SERIES.c.leaf, RECORDS.c.collected <= microseconds(as_of))
+            .order_by(RECORDS.c.collected.desc(), RECORDS.c.leaf.desc())
             .limit(1)
             .correlate(SERIES)
             .scalar_subquery()
@@ -149,8 +133,8 @@ class Index:
             _ALL if control is None else RECORDS.c.leaf.in_(serving),
             _ALL if subject is None else SERIES.c.subject == subject,
             _ALL if status is None else RECORDS.c.status == status.value,
-            _ALL if since is None else RECORDS.c.collected_end >= microseconds(since),
-            _ALL if until is None else RECORDS.c.collected_end < microseconds(until),
+            _ALL if since is None else RECORDS.c.collected >= microseconds(since),
+            _ALL if until is None else RECORDS.c.collected < microseconds(until),
             _ALL if run is None else RECORDS.c.run == run,
         ]
         query = (
@@ -168,7 +152,7 @@ class Index:
         with self._database.reading() as connection:
             return [indexed_run(row) for row in connection.execute(select(RUNS).order_by(RUNS.c.run.desc())).mappings()]
 
-    def check_against(self, store: Log) -> list[str]:
+    def check_against(self, store: "Store") -> list[str]:
         """One sentence for each row that is changed, missing or added, measured against the store; none if all is well.
 
         Each row is made again from the store and compared whole, so that a status that was changed in SQL is seen
@@ -190,7 +174,7 @@ class Index:
                 Tables.metadata.create_all(connection)
 
 
-def _refuse_another(connection: Connection, store: Log) -> None:
+def _refuse_another(connection: Connection, store: "Store") -> None:
     origin = connection.scalar(select(SOURCE.c.origin))
     if origin not in (None, store.origin):
         raise IntegrityError(
@@ -200,7 +184,7 @@ def _refuse_another(connection: Connection, store: Log) -> None:
         )
 
 
-def _reach(connection: Connection, head: Head) -> int:
+def _reach(connection: Connection, head: "Checkpoint") -> int:
     """How many leaves are indexed: 0 in a new index."""
     source = connection.execute(select(SOURCE)).one_or_none()
     if source is None:
@@ -220,12 +204,12 @@ def _reach(connection: Connection, head: Head) -> int:
     return int(source.size)
 
 
-def _copy(connection: Connection, store: Log, first: int, progress: Progress | None) -> int:
+def _copy(connection: Connection, store: "Store", first: int, progress: Progress | None) -> int:
     """Add the rows of all leaves from `first` to the head as it is now; gives the number of records."""
     head = store.checkpoint()
     known = {(row.check, row.subject): row.leaf for row in connection.execute(select(SERIES))}
     copied = 0
-    for batch in batches(_before(head.size, store.records(first)), known):
+    for batch in batches(_before(head.size, store.records(since=first)), known):
         load(connection, SERIES, batch.series)
         load(connection, RECORDS, batch.records)
         load(connection, CONTROLS, batch.controls)
@@ -242,7 +226,7 @@ def _copy(connection: Connection, store: Log, first: int, progress: Progress | N
     return copied
 
 
-def _differences(connection: Connection, store: Log, size: int) -> Iterator[str]:
+def _differences(connection: Connection, store: "Store", size: int) -> Iterator[str]:
     """Rows that are not what the first `size` leaves of the store give."""
     series: list[Row] = []
     done = 0
@@ -257,9 +241,9 @@ def _differences(connection: Connection, store: Log, size: int) -> Iterator[str]
     yield from _unlike(connection, RUNS, [run_row(stored, size) for stored in _begun(store, size)])
 
 
-def _begun(store: Log, size: int) -> list[StoredRun]:
+def _begun(store: "Store", size: int) -> list[StoredRun]:
     """The runs that had begun when the store had `size` leaves."""
-    return [stored for stored in store.runs() if stored.leaves.start < size]
+    return [stored for stored in store.runs() if stored.start.previous_size < size]
 
 
 def _before(size: int, records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:

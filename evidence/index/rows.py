@@ -28,7 +28,10 @@ _GIVEN = {"autoincrement": False}  # the number comes from the store
 
 @dataclass(frozen=True)
 class IndexRow:
-    """One record as the index holds it: `leaf` and `digest` say where it is in the store, `status` is as collected."""
+    """One record as the index holds it: `leaf` and `digest` say where it is in the store.
+
+    `status`, `message` and `codes` are those of the verdict at collection time; `collected` is when the look ended.
+    """
 
     leaf: int
     digest: str
@@ -43,8 +46,7 @@ class IndexRow:
     status: Status
     message: str
     codes: tuple[str, ...]
-    collected_start: datetime
-    collected_end: datetime
+    collected: datetime
     observed_start: datetime
     observed_end: datetime
     recorded: datetime
@@ -112,7 +114,7 @@ class _Record(Tables, table=True):
     """One record; what its check and its subject are called stands once, in the series."""
 
     __tablename__ = "record"
-    __table_args__ = (Index("record_as_of", "series", "collected_end", "leaf"),)
+    __table_args__ = (Index("record_as_of", "series", "collected", "leaf"),)
     leaf: int = Field(primary_key=True, sa_column_kwargs=_GIVEN)
     digest: str
     id: str
@@ -125,8 +127,7 @@ class _Record(Tables, table=True):
     status: str
     message: str
     codes: str
-    collected_start: int = Field(sa_type=BigInteger)
-    collected_end: int = Field(sa_type=BigInteger)
+    collected: int = Field(sa_type=BigInteger)
     observed_start: int = Field(sa_type=BigInteger)
     observed_end: int = Field(sa_type=BigInteger)
     recorded: int = Field(sa_type=BigInteger)
@@ -193,11 +194,11 @@ def batches(records: Iterable[StoredRecord], known: Mapping[Series, int]) -> Ite
 
 def run_row(stored: StoredRun, size: int) -> Row:
     """The row of a run as it stood when the log had `size` leaves."""
-    start, end = stored.start, stored.end if stored.leaves.stop <= size else None
+    start, end = stored.start, stored.end if stored.leaves.stop <= size else None  # it may have ended since
     actor = start.plan.actor
     return (
         start.run,
-        stored.leaves.start,
+        start.previous_size,
         digest(canonical(start)),
         start.run_id,
         microseconds(start.plan.planned),
@@ -224,8 +225,7 @@ def index_row(row: RowMapping) -> IndexRow:
         status=Status(row["status"]),
         message=row["message"],
         codes=tuple(orjson.loads(row["codes"])),
-        collected_start=_instant(row["collected_start"]),
-        collected_end=_instant(row["collected_end"]),
+        collected=_instant(row["collected"]),
         observed_start=_instant(row["observed_start"]),
         observed_end=_instant(row["observed_end"]),
         recorded=_instant(row["recorded"]),
@@ -260,7 +260,6 @@ def _record_row(stored: StoredRecord, series: int) -> Row:
         verdict.status.value,
         _text(verdict.message),
         orjson.dumps(verdict.codes).decode(),
-        microseconds(record.collected.start),
         microseconds(record.collected.end),
         microseconds(observed.start),
         microseconds(observed.end),
