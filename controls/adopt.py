@@ -147,7 +147,7 @@ def _control(
 
 
 def _places(document: Document[ControlsFile], n: int, row: ControlRow) -> dict[tuple[str, ...], Place]:
-    places = {}
+    places: dict[tuple[str, ...], Place] = {}
     for m, check in enumerate(row.checks):
         at = ("controls", n, "checks", m)
         places[("check", check.id)] = document.place(*at)

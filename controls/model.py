@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, TypeAlias
 
 from pydantic import Field, JsonValue
 
 from muniment.evidence.model import Digest, Frozen, Instant, Period
 from muniment.evidence.record import Exclusion
-from muniment.evidence.verdict import Status, Verdict
+from muniment.evidence.verdict import NOTHING, Status, Verdict
+
+Freshness: TypeAlias = Literal["fresh", "due", "stale", "none"]
 
 
 class Relationship(StrEnum):
@@ -250,6 +252,8 @@ class CheckResult(Frozen):
     evidence: tuple[Evidence, ...] = ()
     coverage: tuple[Coverage, ...] = ()
     next_due: Instant | None = None
+    freshness: Freshness = "none"
+    worst_in_period: Verdict = Field(NOTHING, description="The gravest verdict that any record of the period came to")
 
 
 class Finding(Frozen):
@@ -258,7 +262,7 @@ class Finding(Frozen):
     control: str
     period: Period
     verdict: Verdict
-    freshness: Literal["fresh", "due", "stale", "none"]
+    freshness: Freshness
     checks: tuple[CheckResult, ...] = ()
     exceptions: tuple[AcceptedException, ...] = ()
     attestations: tuple[Attestation, ...] = ()
@@ -385,7 +389,7 @@ class Workspace:
     store_path: Path
     index_url: str
     key_path: Path
-    pin_path: Path
+    trust_path: Path
     digest: Digest
     places: ReadOnly[tuple[str, ...], Place] = field(repr=False)
 

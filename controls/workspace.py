@@ -120,7 +120,7 @@ def load_workspace(root: Path) -> Workspace:
         store_path=home / written.store,
         index_url=_index_url(home, written.index),
         key_path=_referred(home, written.keys.signing),
-        pin_path=_referred(home, written.keys.trust),
+        trust_path=_referred(home, written.keys.trust),
         digest=_digest(root, files),
         places={**adopted.places, **_register_places(registers.values())},
     )

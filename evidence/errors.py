@@ -45,7 +45,7 @@ class UsageError(MunimentError):
 
 
 class ConfigError(UsageError):
-    """A fault in a file, with its place: `line` and `column` count from 1. `others` are further faults found with it."""
+    """A fault in a file, with its place: `line` and `column` count from 1. `others` were found together with it."""
 
     code = "config"
 
