@@ -1,0 +1,314 @@
+"""The consent collector: was every event of a log collected under a consent that held at its instant?
+
+The rule stands in `consent_rule`, the reading of files in `consent_log`; both are imported at the first look, because
+DuckDB and Ibis take a second to load. Here are what one may set, what is recorded, and what the sight means.
+
+No personal data are recorded: counts, the first and last instant, and for each kind of violation a few pseudonyms of
+event ids. A pseudonym is the start of an HMAC-SHA256 (RFC 2104) of the event id, under a key that is made from the
+bytes of the event files and stored nowhere: who holds these files can find the event, who holds the record cannot.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from muniment.evidence.collector import Collector, Facts, Settings
+from muniment.evidence.collectors.consent_codes import DOUBTS, FAULTS, NOTES, VIOLATIONS
+from muniment.evidence.errors import InputFault
+from muniment.evidence.model import Frozen, Instant
+from muniment.evidence.record import Origin, Population, Tool
+from muniment.evidence.verdict import Verdict, failed, inconclusive, passed
+
+if TYPE_CHECKING:
+    from muniment.evidence.collectors.consent_files import Fingerprint
+    from muniment.evidence.collectors.consent_log import Log
+    from muniment.evidence.collectors.consent_rule import Table, Terms
+
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # no consent to an app or a site of today is older
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(days=1)  # by which a clock in the log may be ahead of the look
+
+_DURATION = r"^(\d{1,8}(ms|s)|\d{1,6}m|\d{1,4}[hd])$"
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Names(Frozen):
+    """What the files call our columns, where the names differ: our name to theirs."""
+
+    acts: dict[Literal["subject_id", "purpose", "notice_version", "action", "at", "recorded_at"], str] = Field(
+        default_factory=dict, description="Columns of the acts"
+    )
+    events: dict[Literal["event_id", "subject_id", "purpose", "mode", "at", "recorded_at"], str] = Field(
+        default_factory=dict, description="Columns of the events"
+    )
+    notices: dict[Literal["purpose", "notice_version", "valid_from", "supersedes_consent"], str] = Field(
+        default_factory=dict, description="Columns of the notices"
+    )
+
+
+class ConsentSettings(Settings):
+    """Where a consent log lies, and what it is held to."""
+
+    acts: Path | str = Field(description="Acts of consent: file, folder, pattern or file:// URL; Parquet, CSV or JSONL")
+    events: Path | str = Field(description="Events of data collection: file, folder, pattern or file:// URL")
+    notices: Path | str | None = Field(
+        None, description="Register of notice versions; without it no consent goes stale"
+    )
+    lateness: str = Field(
+        "0s", pattern=_DURATION, description="How late an act may arrive: younger events without consent are pending"
+    )
+    skew: str = Field(
+        "0s", pattern=_DURATION, description="How far a client's clock may be off; such events are counted apart"
+    )
+    columns: Names = Field(Names(), description="What the files call the columns, where the names differ")
+    examples: int = Field(5, ge=0, le=100, description="The most examples that are recorded of each kind of violation")
+    modes: tuple[str, ...] = Field(("normal",), min_length=1, description="The modes in which data may be collected")
+
+
+class Violations(Frozen):
+    """How many events broke the rule, each counted once, by its event id and under one head."""
+
+    never: int = Field(0, description="The subject never gave this purpose")
+    before: int = Field(0, description="The subject gave this purpose only later")
+    withdrawn: int = Field(0, description="The last act before the event was a withdrawal")
+    stale: int = Field(0, description="The consent was to a notice that had been superseded")
+    purpose: int = Field(0, description="The subject had given another purpose, but never this one")
+    incognito: int = Field(0, description="The consent held, but the mode is not allowed")
+
+
+class ConsentFacts(Facts):
+    """What a consent log shows."""
+
+    violations: Violations
+    ok_within_skew: int = Field(description="Events whose consent came later, but within the clock skew")
+    pending: int = Field(description="Events without consent that are younger than the lateness")
+    events_inconclusive: int = Field(description="Events of the subjects that cannot be judged")
+    subjects_inconclusive: int = Field(description="Subjects of whom a row cannot be believed")
+    unknown_version_rows: int = Field(description="Acts that name a notice version which is not in the register")
+    first_unknown_version: str | None = Field(None, description="File and row of the first of them")
+    implausible_rows: int = Field(description="Acts and events whose time cannot be")
+    first_implausible: str | None = Field(None, description="File and row of the first of them")
+    duplicates: int = Field(description="Event rows beyond the first of an id; they are not counted again")
+    conflicting_duplicates: int = Field(description="Event ids whose rows do not say the same")
+    acts: int = Field(description="Rows of acts")
+    events: int = Field(description="Events, each id once")
+    first_event: Instant | None = Field(None, description="The earliest plausible time of an event")
+    last_event: Instant | None = Field(None, description="The latest plausible time of an event")
+    examples: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Pseudonyms of violating events, by kind of violation"
+    )
+
+
+class Consent(Collector[ConsentSettings, ConsentFacts]):
+    """A consent log: every event was collected under a consent that held at its instant."""
+
+    id = "consent"
+    subject_kind = "consent log"
+    seconds = 900.0
+    codes = (*VIOLATIONS, *DOUBTS, *NOTES, *FAULTS)
+
+    def observe(self, settings: ConsentSettings) -> ConsentFacts:
+        """Read the log, and count.
+
+        Raises:
+            InputFault: a file is not what it claims to be; the message names file, row and column.
+            CouldNotLook: memory or disk do not suffice, or a file changed while it was read.
+        """
+        from muniment.evidence.collectors import consent_files, consent_log
+
+        places = {"acts": settings.acts, "events": settings.events, "notices": settings.notices}
+        sources = tuple(consent_files.find(role, place) for role, place in places.items() if place is not None)
+        before = consent_files.fingerprint(sources)
+        with consent_log.open_log(sources, settings.modes, settings.columns.model_dump()) as log:
+            facts = _counted(log, settings, self.at, before)
+        consent_files.require_unchanged(before, sources)
+        return facts
+
+    def assess(self, settings: ConsentSettings, facts: ConsentFacts, at: datetime) -> Verdict:  # noqa: ARG002 - ages are facts
+        """Fail on any violation; inconclusive where a subject, or everything, is in doubt; else pass, with notes."""
+        broken = tuple(f"consent.{name}" for name, count in facts.violations if count)
+        doubts = tuple(
+            code
+            for code, rows in (
+                ("consent.unknown_notice_version", facts.unknown_version_rows),
+                ("consent.implausible_time", facts.implausible_rows),
+            )
+            if rows
+        )
+        notes = tuple(
+            code
+            for code, count in (
+                ("consent.within_skew", facts.ok_within_skew),
+                ("consent.pending", facts.pending),
+                ("consent.conflicting_duplicates", facts.conflicting_duplicates),
+            )
+            if count
+        )
+        if broken:
+            return failed(f"{_violating(facts)}{_beside(facts, settings)}.", *broken, *doubts, *notes)
+        if doubts:
+            return inconclusive(f"{_doubted(facts)}{_beside(facts, settings)}.", *doubts, *notes)
+        if facts.pending == facts.events:
+            message = f"None of {_many(facts.events, 'event')} can be judged yet{_beside(facts, settings)}."
+            return inconclusive(message, "consent.undecided", *notes)
+        return passed(f"{_lawful(facts)}{_beside(facts, settings)}.", *notes)
+
+
+def _counted(log: "Log", settings: ConsentSettings, at: datetime | None, before: "Fingerprint") -> ConsentFacts:
+    """Ask the log everything that is recorded of it."""
+    from muniment.evidence.collectors import consent_log, consent_rule
+
+    acts, events, notices = (log.table(role) for role in ("acts", "events", "notices"))
+    _refuse_conflicts(log, notices, settings)
+    terms = _terms(log, settings, at)
+    rule = consent_rule.judged(acts, events, notices, terms)
+    judged = log.keep("judged", rule)
+    words = dict(log.rows(judged.group_by("word").agg(events=judged.count())))
+    [(act_rows,)] = log.rows(acts.agg(rows=acts.count()))
+    [(event_rows, first, last)] = log.rows(consent_rule.extent(events, terms))
+    [(duplicates, conflicting)] = log.rows(consent_rule.repeated(events))
+    doubtful = consent_rule.doubtful_subjects(acts, events, notices, terms)
+    unknown, first_unknown = _found(log, ("acts",), lambda rows: consent_rule.unknown_versions(rows, notices))
+    implausible, first_implausible = _found(log, ("acts", "events"), lambda rows: consent_rule.implausible(rows, terms))
+    expected, basis = log.expected("events") or (event_rows, "the rows of the event files, read to their end")
+    return ConsentFacts(
+        origin=Origin(
+            system=f"file:{Path(settings.events).name}",
+            query=consent_log.sql(rule),
+            population=Population(expected=expected, collected=event_rows, basis=basis),
+            tools=tuple(Tool(name=name, version=version(name)) for name in ("duckdb", "ibis-framework")),
+            contents=before.contents,
+            redactions=("subject and event ids: counted, never recorded; examples are pseudonyms",),
+        ),
+        violations=Violations(**{name: words.get(name, 0) for name in consent_rule.VIOLATIONS}),
+        ok_within_skew=words.get("ok_within_skew", 0),
+        pending=words.get("pending", 0),
+        events_inconclusive=words.get("inconclusive", 0),
+        subjects_inconclusive=log.rows(doubtful.agg(subjects=doubtful.count()))[0][0],
+        unknown_version_rows=unknown,
+        first_unknown_version=first_unknown,
+        implausible_rows=implausible,
+        first_implausible=first_implausible,
+        duplicates=duplicates,
+        conflicting_duplicates=conflicting,
+        acts=act_rows,
+        events=event_rows - duplicates,
+        first_event=first and datetime.fromisoformat(first),
+        last_event=last and datetime.fromisoformat(last),
+        examples={
+            name: _examples(log, judged, name, settings.examples, before.key)
+            for name in consent_rule.VIOLATIONS
+            if words.get(name) and settings.examples
+        },
+    )
+
+
+def _refuse_conflicts(log: "Log", notices: "Table", settings: ConsentSettings) -> None:
+    from muniment.evidence.collectors import consent_rule
+
+    if log.rows(consent_rule.conflicting(notices)):
+        raise InputFault(
+            "consent.conflicting_notices",
+            "two notices of one purpose have the same version, and do not say the same",
+            where=f"{settings.notices}: {log.first('notices', consent_rule.conflicting).partition(': ')[2]}",
+            mend="give each notice a version of its own",
+        )
+
+
+def _terms(log: "Log", settings: ConsentSettings, at: datetime | None) -> "Terms":
+    """Without an instant of the run, ages count from the newest that the log knows of."""
+    from muniment.evidence.collectors import consent_rule
+
+    known = consent_rule.Terms(
+        modes=settings.modes,
+        skew=_length(settings.skew),
+        lateness=_length(settings.lateness),
+        newest=at or _LATEST,
+        earliest=_EARLIEST,
+        latest=at + _AHEAD if at else _LATEST,
+    )
+    if at:
+        return known
+    newest = log.rows(consent_rule.newest(log.table("events"), known))[0][0]
+    return replace(known, newest=datetime.fromisoformat(newest)) if newest else known
+
+
+def _found(log: "Log", roles: tuple[str, ...], pick: "Callable[[Table], Table]") -> tuple[int, str | None]:
+    """How many rows of the tables `pick` chooses, and the file and row of the first."""
+    counts = {role: log.rows(pick(log.table(role)).count().as_table())[0][0] for role in roles}
+    first = next((log.first(role, pick) for role, count in counts.items() if count), None)
+    return sum(counts.values()), first
+
+
+def _examples(log: "Log", judged: "Table", word: str, most: int, key: bytes) -> tuple[str, ...]:
+    """The pseudonyms of the first events, by id, that got a word."""
+    chosen = judged.filter(judged.word == word).order_by("event_id").limit(most).select("event_id")
+    return tuple(pseudonym(key, event_id) for (event_id,) in log.rows(chosen))
+
+
+def pseudonym(key: bytes, event_id: int | str) -> str:
+    """The first 16 hexadecimal digits of the HMAC-SHA256 of an event id as text; the key is that of `fingerprint`."""
+    return hmac.new(key, str(event_id).encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _length(duration: str) -> timedelta:
+    unit = duration.lstrip("0123456789")
+    return timedelta(**{_UNITS[unit]: int(duration.removesuffix(unit))})
+
+
+def _violating(facts: ConsentFacts) -> str:
+    counts = {name: count for name, count in facts.violations if count}
+    forbidden = counts.pop("incognito", 0)
+    without = sum(counts.values())
+    heads = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    ways = (
+        (without, f"without a valid consent: {heads}"),
+        (forbidden, "in a mode that is not allowed"),
+    )
+    told = [
+        f"{count:,} of {_many(facts.events, 'event')} {_were(count)} collected {way}" for count, way in ways if count
+    ]
+    return "; ".join(told)
+
+
+def _doubted(facts: ConsentFacts) -> str:
+    rows = (
+        (facts.unknown_version_rows, "an unknown notice version", facts.first_unknown_version),
+        (facts.implausible_rows, "an implausible time", facts.first_implausible),
+    )
+    told = [f"{_many(count, 'row')} with {what}, the first in {first}" for count, what, first in rows if count]
+    return f"{_many(facts.subjects_inconclusive, 'subject')} cannot be judged: {' and '.join(told)}"
+
+
+def _lawful(facts: ConsentFacts) -> str:
+    lawful = facts.events - facts.ok_within_skew - facts.pending
+    if lawful == facts.events:
+        return f"{'All ' if lawful > 1 else ''}{_many(lawful, 'event')} {_were(lawful)} covered by a valid consent"
+    return f"{lawful:,} of {_many(facts.events, 'event')} {_were(lawful)} covered by a valid consent"
+
+
+def _beside(facts: ConsentFacts, settings: ConsentSettings) -> str:
+    """What was counted apart, as the end of a sentence."""
+    apart = (
+        (facts.ok_within_skew, f"{facts.ok_within_skew:,} within the clock skew of {settings.skew}"),
+        (facts.pending, f"{facts.pending:,} pending, younger than {settings.lateness}"),
+        (facts.events_inconclusive, f"{_many(facts.events_inconclusive, 'event')} not judged"),
+        (facts.duplicates, f"{_many(facts.duplicates, 'duplicate row')} not counted again"),
+        (facts.conflicting_duplicates, f"{_many(facts.conflicting_duplicates, 'event id')} with conflicting rows"),
+    )
+    return "".join(f"; {told}" for count, told in apart if count)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
