@@ -29,7 +29,7 @@ lint: ## style, types, and which room may import which
 
 bench: ## the measurements in benchmarks/, one program each
 	@scripts/bootstrap
-	@for program in benchmarks/*.py; do $(VENV)/python "$$program" || exit; done
+	@for program in $(wildcard benchmarks/*.py); do $(VENV)/python "$$program" || exit; done
 
 lock: ## requirements/ anew from pyproject.toml
 	@scripts/bootstrap
