@@ -26,6 +26,7 @@ from muniment.evidence.index.rows import (
     microseconds,
     run_row,
 )
+from muniment.evidence.model import utc
 from muniment.evidence.record import StoredRecord, StoredRun
 from muniment.evidence.verdict import Status
 
@@ -82,7 +83,7 @@ class Index:
             _refuse_another(connection, store)
             Tables.metadata.drop_all(connection)
             Tables.metadata.create_all(connection)
-            return _copy(connection, store, 0, progress)
+            return _copy(connection, store, 0, store.checkpoint(), progress)
 
     def update(self, store: "Store", progress: Progress | None = None) -> int:
         """Copy what came after the last indexed leaf, in one transaction; gives the number of records.
@@ -93,7 +94,9 @@ class Index:
         """
         with self._database.writing() as connection:
             _refuse_another(connection, store)
-            return _copy(connection, store, _reach(connection, store.checkpoint()), progress)
+            head = store.checkpoint()
+            first = _reach(connection, head)
+            return _copy(connection, store, first, head, progress) if first < head.size else 0
 
     def latest(self, as_of: datetime) -> list[IndexRow]:
         """For each check and subject, in that order, the newest record whose look had ended at `as_of`.
@@ -103,7 +106,7 @@ class Index:
         """
         newest = (
             select(RECORDS.c.leaf)
-            .where(RECORDS.c.series == SERIES.c.leaf, RECORDS.c.collected <= microseconds(as_of))
+            .where(RECORDS.c.series == SERIES.c.leaf, RECORDS.c.collected <= microseconds(utc(as_of)))
             .order_by(RECORDS.c.collected.desc(), RECORDS.c.leaf.desc())
             .limit(1)
             .correlate(SERIES)
@@ -133,8 +136,8 @@ class Index:
             _ALL if control is None else RECORDS.c.leaf.in_(serving),
             _ALL if subject is None else SERIES.c.subject == subject,
             _ALL if status is None else RECORDS.c.status == status.value,
-            _ALL if since is None else RECORDS.c.collected >= microseconds(since),
-            _ALL if until is None else RECORDS.c.collected < microseconds(until),
+            _ALL if since is None else RECORDS.c.collected >= microseconds(utc(since)),
+            _ALL if until is None else RECORDS.c.collected < microseconds(utc(until)),
             _ALL if run is None else RECORDS.c.run == run,
         ]
         query = (
@@ -204,9 +207,8 @@ def _reach(connection: Connection, head: "Checkpoint") -> int:
     return int(source.size)
 
 
-def _copy(connection: Connection, store: "Store", first: int, progress: Progress | None) -> int:
-    """Add the rows of all leaves from `first` to the head as it is now; gives the number of records."""
-    head = store.checkpoint()
+def _copy(connection: Connection, store: "Store", first: int, head: "Checkpoint", progress: Progress | None) -> int:
+    """Add the rows of all leaves from `first` to the head; gives the number of records."""
     known = {(row.check, row.subject): row.leaf for row in connection.execute(select(SERIES))}
     copied = 0
     for batch in batches(_before(head.size, store.records(since=first)), known):
@@ -216,9 +218,9 @@ def _copy(connection: Connection, store: "Store", first: int, progress: Progress
         copied += len(batch.records)
         if progress is not None:
             progress(batch.last + 1, head.size)
-    runs = [stored for stored in _begun(store, head.size) if stored.leaves.stop > first]
-    connection.execute(delete(RUNS).where(RUNS.c.run.in_([stored.start.run for stored in runs])))
-    load(connection, RUNS, [run_row(stored, head.size) for stored in runs])
+    connection.execute(delete(RUNS).where(RUNS.c.ended.is_(None)))  # they may have ended since
+    ended = set(connection.scalars(select(RUNS.c.run)))
+    load(connection, RUNS, [run_row(run, head.size) for run in _begun(store, head.size) if run.start.run not in ended])
     connection.execute(delete(SOURCE))
     load(connection, SOURCE, [(store.origin, head.size, head.root)])
     if progress is not None:

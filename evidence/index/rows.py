@@ -13,7 +13,6 @@ import orjson
 from sqlalchemy import BigInteger, MetaData, RowMapping, Table
 from sqlmodel import Field, Index, SQLModel
 
-from muniment.evidence.model import canonical, digest, utc
 from muniment.evidence.record import StoredRecord, StoredRun
 from muniment.evidence.verdict import Status
 
@@ -55,17 +54,20 @@ class IndexRow:
 
 @dataclass(frozen=True)
 class IndexedRun:
-    """One run as the index holds it. What belongs to its end is None where it began and never ended."""
+    """One run as the index holds it: `run_id` is the digest of its plan, `leaf` and `commit` are those of its start.
+
+    What belongs to its end is None where it began and never ended.
+    """
 
     run: int
     leaf: int
-    digest: str
     run_id: str
+    commit: str
     planned: datetime
     actor: str
     trigger: str
     tasks: int
-    end_digest: str | None
+    end_commit: str | None
     ended: datetime | None
     got: int | None
     errored: int | None
@@ -149,13 +151,13 @@ class _Run(Tables, table=True):
     __tablename__ = "run"
     run: int = Field(primary_key=True, sa_column_kwargs=_GIVEN)
     leaf: int
-    digest: str
     run_id: str
+    commit: str
     planned: int = Field(sa_type=BigInteger)
     actor: str
     trigger: str
     tasks: int
-    end_digest: str | None
+    end_commit: str | None
     ended: int | None = Field(sa_type=BigInteger)
     got: int | None
     errored: int | None
@@ -199,13 +201,13 @@ def run_row(stored: StoredRun, size: int) -> Row:
     return (
         start.run,
         start.previous_size,
-        digest(canonical(start)),
         start.run_id,
+        stored.commits[0],
         microseconds(start.plan.planned),
         _text(actor.name),
         _text(actor.trigger),
         len(start.plan.tasks),
-        *((None,) * 4 if end is None else (digest(canonical(end)), microseconds(end.ended), end.got, end.errored)),
+        *((None,) * 4 if end is None else (stored.commits[-1], microseconds(end.ended), end.got, end.errored)),
     )
 
 
@@ -240,8 +242,8 @@ def indexed_run(row: RowMapping) -> IndexedRun:
 
 
 def microseconds(instant: datetime) -> int:
-    """The instant as the index keeps it."""
-    return (utc(instant) - _EPOCH) // _MICROSECOND
+    """The instant, which must have an offset, as the index keeps it."""
+    return (instant - _EPOCH) // _MICROSECOND
 
 
 def _record_row(stored: StoredRecord, series: int) -> Row:

@@ -174,9 +174,9 @@ def test_a_run_that_never_ended_is_listed_without_an_end_until_it_has_one(
         index.update(store)
         broken, whole = index.runs()
         assert (broken.run, broken.planned, broken.tasks) == (2, NOON + DAY, 3)
-        assert (broken.ended, broken.got, broken.end_digest) == (None, None, None)
+        assert (broken.ended, broken.got, broken.end_commit) == (None, None, None)
         assert (whole.actor, whole.trigger, whole.tasks, whole.got, whole.errored) == ("scheduler", "schedule", 1, 1, 0)
-        assert whole.ended == NOON + timedelta(seconds=3)
+        assert (whole.ended, whole.end_commit) == (NOON + timedelta(seconds=3), next(store.runs()).commits[1])
         missing = [task.id for task in start.plan.tasks]
         store.finish(start, [], signer, at=NOON + DAY, milliseconds=0, reason="broken off", missing=missing)
         index.update(store)
