@@ -21,6 +21,8 @@ _OBJECT_NAME = re.compile(r"[0-9a-f]{40}")
 _OFFSET_DELTA, _NAME_DELTA = 6, 7
 _DELTAS_MOST = 60  # git makes chains of 50 at most
 _OBJECT_MOST = 256 * 1024 * 1024
+_TREES_KEPT = 64
+_INDEX_MAGIC = b"\xfftOc\x00\x00\x00\x02"  # version 2
 
 
 class ObjectMissing(IntegrityError):
@@ -89,8 +91,10 @@ class Database:
         return data
 
     def tree(self, object_id: str) -> Tree:
-        """The entries of a tree; kept, because the upper folders are asked for again and again."""
+        """The entries of a tree; the last ones are kept, because the upper folders are asked for again and again."""
         if object_id not in self._trees:
+            if len(self._trees) == _TREES_KEPT:
+                del self._trees[next(iter(self._trees))]
             self._trees[object_id] = parse_tree(self.read(object_id, "tree"))
         return self._trees[object_id]
 
@@ -177,22 +181,20 @@ class _Pack:
         self.path = index_path.with_suffix(".pack")
         self._index = _mapped(index_path)
         self._pack = _mapped(self.path)
-        if self._index[:8] != b"\xfftOc\x00\x00\x00\x02" or len(self._index) < 8 + 256 * 4 + 40:
-            self._fanout: tuple[int, ...] = (0,) * 256
-        else:
-            self._fanout = struct.unpack_from(">256I", self._index, 8)
-        self._count = self._fanout[255]
-        self._names = 8 + 256 * 4
-        self._offsets = self._names + 24 * self._count
-        self._large = self._offsets + 4 * self._count
+        self._names = len(_INDEX_MAGIC) + 256 * 4
+        self._fanout = (0,) * 256
+        if self._index[: len(_INDEX_MAGIC)] == _INDEX_MAGIC and len(self._index) >= self._names:
+            fanout = struct.unpack_from(">256I", self._index, len(_INDEX_MAGIC))
+            if self._names + 28 * max(fanout) + 40 <= len(self._index):
+                self._fanout = fanout  # else the index is damaged and finds nothing; its checksum says so
+        self._offsets = self._names + 24 * self._fanout[255]
+        self._large = self._offsets + 4 * self._fanout[255]
 
     def offset(self, object_id: str) -> int | None:
         """Where the object starts, or None where this pack does not hold it."""
         wanted = bytes.fromhex(object_id)
         low = self._fanout[wanted[0] - 1] if wanted[0] else 0
         high = self._fanout[wanted[0]]
-        if high * 24 + self._names > len(self._index):
-            return None
         while low < high:
             middle = (low + high) // 2
             name = self._index[self._names + 20 * middle : self._names + 20 * middle + 20]
@@ -231,9 +233,10 @@ class _Pack:
 
     def _offset(self, position: int) -> int:
         (offset,) = struct.unpack_from(">I", self._index, self._offsets + 4 * position)
-        if offset & 0x80000000:
-            (offset,) = struct.unpack_from(">Q", self._index, self._large + 8 * (offset & 0x7FFFFFFF))
-        return int(offset)
+        if not offset & 0x80000000:
+            return int(offset)
+        at = self._large + 8 * (offset & 0x7FFFFFFF)
+        return int.from_bytes(self._index[at : at + 8], "big")
 
     def _header(self, offset: int, place: str) -> tuple[int, int, int]:
         """Where the data starts, the kind and the size."""
@@ -295,8 +298,8 @@ def _salvaged(deflated: bytes) -> bytes:
     """What comes out before the damage is met."""
     stream, saved = zlib.decompressobj(), bytearray()
     try:
-        for at in range(0, len(deflated), 64):
-            saved += stream.decompress(deflated[at : at + 64])
+        for at in range(len(deflated)):  # byte by byte: what a failing piece gave is lost
+            saved += stream.decompress(deflated[at : at + 1])
     except zlib.error:
         pass
     return bytes(saved)

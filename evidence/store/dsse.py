@@ -24,7 +24,7 @@ class Envelope(Frozen):
 
     payload: _Base64
     payload_type: str = Field(alias="payloadType")
-    signatures: tuple[Signature, ...] = Field(min_length=1)
+    signatures: tuple[Signature, ...]
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -47,7 +47,7 @@ def unseal(data: bytes, payload_type: str, trust: Trust) -> tuple[bytes, tuple[T
     """The payload, and the trusted keys whose signatures fit; there is at least one.
 
     Raises:
-        IntegrityError: `statement.malformed`, `statement.unknown_key` or `statement.signature`.
+        IntegrityError: `statement.malformed`, `statement.unsigned`, `statement.unknown_key` or `statement.signature`.
     """
     try:
         envelope = Envelope.model_validate_json(data)
@@ -59,6 +59,8 @@ def unseal(data: bytes, payload_type: str, trust: Trust) -> tuple[bytes, tuple[T
         raise IntegrityError(
             f"the envelope holds {envelope.payload_type!r}, not {payload_type!r}", code="statement.malformed"
         )
+    if not signatures:
+        raise IntegrityError("the statement carries no signature", code="statement.unsigned")
     signed = pae(payload_type, payload)
     named = {key.fingerprint for key in trust.keys}
     keys = tuple(key for key in trust.keys if any(verified(key.raw, signature, signed) for signature in signatures))

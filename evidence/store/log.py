@@ -65,7 +65,7 @@ class Log:
                 mend=f"the last line of logs/{layout.BRANCH} says where it pointed",
                 code="ref.missing",
             )
-        raise not_a_store(self.path)
+        raise _not_a_store(self.path)
 
     def log_file(self) -> layout.LogFile:
         """What the log says of itself.
@@ -76,7 +76,7 @@ class Log:
         try:
             data = self.database.blob_at(self._tree(), layout.LOG)
         except KeyError as error:
-            raise not_a_store(self.path) from error
+            raise _not_a_store(self.path) from error
         try:
             log = layout.LogFile.model_validate_json(data)
         except ValidationError as error:
@@ -209,6 +209,24 @@ class Log:
         return [leaf_hash(line) for page in pages for line in layout.split(page)]
 
 
+def open_log(path: Path) -> Log:
+    """The log at a path, if there is one that this version can read; nothing of it is verified.
+
+    Raises:
+        StoreFault: there is none, or it is of a later format.
+        IntegrityError: its first file cannot be read.
+    """
+    if not path.exists():
+        raise StoreFault(
+            "there is no store here", where=str(path), mend="`muniment init` makes one", code="store.missing"
+        )
+    if not (path / "objects").is_dir() or not (path / "HEAD").is_file():
+        raise _not_a_store(path)
+    log = Log(path)
+    log.log_file()
+    return log
+
+
 def parsed(kind: type[_Document], data: bytes, path: str) -> _Document:
     """The document in a file.
 
@@ -223,8 +241,7 @@ def parsed(kind: type[_Document], data: bytes, path: str) -> _Document:
         ) from error
 
 
-def not_a_store(path: Path) -> StoreFault:
-    """There is something, and it is not ours."""
+def _not_a_store(path: Path) -> StoreFault:
     return StoreFault(
         "this is not an evidence store", where=str(path), mend="name another folder", code="store.foreign"
     )

@@ -76,8 +76,8 @@ def opened(data: bytes, path: str, trust: Trust) -> Statement:
     """The statement of an envelope that a trusted key signed for this log.
 
     Raises:
-        IntegrityError: `statement.malformed`, `statement.unknown_key`, `statement.signature` or `statement.origin`;
-            `where` is the path.
+        IntegrityError: `statement.malformed`, `statement.unsigned`, `statement.unknown_key`, `statement.signature` or
+            `statement.origin`; `where` is the path.
     """
     try:
         payload, _ = dsse.unseal(data, PAYLOAD_TYPE, trust)

@@ -31,7 +31,7 @@ from muniment.evidence.store.commit import refuse_foreign_key, writing
 from muniment.evidence.store.door import admitted
 from muniment.evidence.store.keys import Signer, Trust, trust_in
 from muniment.evidence.store.lock import unwritable
-from muniment.evidence.store.log import Log, LogEntry, not_a_store, parsed
+from muniment.evidence.store.log import Log, LogEntry, open_log, parsed
 from muniment.evidence.store.merkle import ConsistencyProof, InclusionProof, leaf_hash
 from muniment.evidence.store.note import Checkpoint
 
@@ -85,13 +85,7 @@ class Store:
             StoreFault: there is no store, or it is of a format that this version does not know.
             IntegrityError: the head is damaged or not signed by a key of the store.
         """
-        if not path.exists():
-            raise StoreFault(
-                "there is no store here", where=str(path), mend="`muniment init` makes one", code="store.missing"
-            )
-        if not (path / "objects").is_dir() or not (path / "HEAD").is_file():
-            raise not_a_store(path)
-        log = Log(path)
+        log = open_log(path)
         store = cls(log, log.log_file().origin)
         log.head()
         return store

@@ -1,0 +1,328 @@
+"""One commit of the log, held against the commits before it. Damage is told and stepped over, never raised.
+
+The order of the rules: who signed the commit; which files it touched; which of them its statement covers; whether each
+is the one that was signed, down to the record; whether the leaves lead from the old root to the new; whether
+checkpoint, right edge and message say the same; and whether the run makes sense.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+from pydantic import ValidationError
+
+from muniment.evidence.errors import IntegrityError
+from muniment.evidence.model import digest
+from muniment.evidence.record import End, Start
+from muniment.evidence.store import layout, naming, sshsig, statement
+from muniment.evidence.store.changes import Changes, changes_between
+from muniment.evidence.store.database import Database, ObjectDamaged
+from muniment.evidence.store.fault import Fault, place, run_place
+from muniment.evidence.store.keys import Trust
+from muniment.evidence.store.layout import FrontierFile, run_number
+from muniment.evidence.store.meaning import SeenRecord, end_faults, start_faults
+from muniment.evidence.store.merkle import Frontier, leaf_hash
+from muniment.evidence.store.note import Checkpoint, opened_checkpoint
+from muniment.evidence.store.objects import Commit
+from muniment.evidence.store.statement import Page, Statement
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that a statement covers: its bytes if they are those that were signed, else the fault and what is left."""
+
+    data: bytes | None
+    remains: bytes = b""
+    fault: Fault | None = None
+    broken: bool = False
+
+
+class Examiner:
+    """What is known after the commits so far: tree, right edge, number of runs, runs that have not ended."""
+
+    def __init__(self, database: Database, trust: Trust) -> None:
+        self._database = database
+        self._trust = trust
+        self._tree: str | None = None
+        self._gap = False
+        self._gapped = False
+        self._frontier: Frontier | None = Frontier()
+        self._runs: int | None = 0
+        self._open: dict[int, Start] = {}
+        self.checkpoint: Checkpoint | None = None
+        self.roots: dict[int, str] = {}
+        self.records = 0
+        self.unknown: list[str] = []
+
+    @property
+    def runs(self) -> int:
+        """How many runs have begun."""
+        return self._runs or 0
+
+    @property
+    def open_runs(self) -> tuple[int, ...]:
+        """The runs that began and have not ended."""
+        return tuple(sorted(self._open))
+
+    def skip(self) -> None:
+        """A commit could not be read: what follows it cannot be held against what was before."""
+        self._gap, self._gapped, self._frontier, self._runs = True, True, None, None
+
+    def examine(self, name: str, commit: Commit) -> list[Fault]:
+        """The faults of the next commit."""
+        path = commit.trailers.get("Entry", "")
+        where = place(run_place(run_number(path)), f"commit {name[:12]}")
+        faults = [*self._commit_signature(commit, where)]
+        changes = changes_between(self._database, None if self._gap else self._tree, commit.tree)
+        covering = None
+        if path not in changes.added:
+            faults.append(Fault("commit.unstated", where, "it brings no statement that would cover its files"))
+        else:
+            try:
+                data = self._database.read(changes.added[path], "blob")
+                covering = statement.opened(data, path, self._trust)
+            except IntegrityError as error:
+                faults.append(Fault.of(error, where, "" if error.where == path else path))
+        if self._gap and covering is not None:
+            changes = _only_covered(changes, covering, path)
+        content = [*changes.faults, *self._tampered(changes), *_uncovered(changes, covering, path)]
+        if covering is not None:
+            content += self._content(covering, changes)
+        content += self._head(commit, changes, covering, where)
+        self._tree, self._gap = commit.tree, False
+        return content + faults
+
+    def _commit_signature(self, commit: Commit, where: str) -> Iterator[Fault]:
+        if commit.signature is None:
+            yield Fault("commit.unsigned", where, "the commit carries no signature")
+            return
+        try:
+            sshsig.verify(commit.payload, commit.signature, self._trust)
+        except IntegrityError as error:
+            yield Fault(error.code, where, error.what)
+
+    def _tampered(self, changes: Changes) -> Iterator[Fault]:
+        """Files are written once: what an earlier commit wrote is never removed or changed."""
+        for path in sorted(changes.removed):
+            where = place(run_place(run_number(path)), path)
+            yield Fault("file.removed", where, "the file was signed, and a later commit removed it")
+        for path, (old, new) in sorted(changes.rewritten.items()):
+            if path in layout.REWRITTEN:
+                continue
+            run = run_number(path)
+            where = place(run_place(run), path)
+            yield Fault("file.rewritten", where, "the file was signed, and a later commit changed it")
+            if run is not None and layout.is_record_page(path):
+                yield from self._rewritten_page(run, path, old, new)
+
+    def _rewritten_page(self, run: int, path: str, old: str, new: str) -> Iterator[Fault]:
+        try:
+            before, after = self._database.read(old, "blob"), self._database.read(new, "blob")
+            names = [SeenRecord.of(line).id for line in layout.split(before)]
+        except (IntegrityError, ValueError):
+            return  # the damage of the page itself was told where it was written
+        yield from naming.altered(run, path, after, [leaf_hash(line) for line in layout.split(before)], names)
+
+    def _content(self, covering: Statement, changes: Changes) -> Iterator[Fault]:
+        """Files, leaves and the sense that they make; then the right edge is moved on."""
+        entry = covering.predicate
+        files = {path: self._file(covering, changes, path) for path in covering.digests}
+        pages = {page.path for page in entry.pages if layout.is_record_page(page.path)}
+        yield from (file.fault for path, file in files.items() if file.fault is not None and path not in pages)
+
+        names = self._names(entry.pages, files)
+        listed = files[entry.leaf_hashes].data if entry.leaf_hashes in files else None
+        signed = None if listed is None else [bytes.fromhex(line.decode()) for line in layout.split(listed)]
+        leaves: list[tuple[Page, int, list[bytes]]] = []
+        hashes: list[bytes] | None = []
+        at = 0
+        for page in entry.pages:
+            span = slice(at, at + page.leaves)
+            file, belongs = files.get(page.path, _File(None)), None if signed is None else signed[span]
+            found = belongs
+            if file.data is None:
+                yield from _damaged_page(page, file, belongs, names[span])
+            else:
+                lines = layout.split(file.data)
+                leaves.append((page, entry.first_leaf + at, lines))
+                found = [leaf_hash(line) for line in lines]
+                yield from _page_faults(page, found, belongs)
+            hashes = None if hashes is None or found is None else hashes + found
+            at += page.leaves
+        yield from self._edge(covering, hashes)
+        yield from self._sense(leaves, whole=len(leaves) == len(entry.pages))
+
+    def _file(self, covering: Statement, changes: Changes, path: str) -> _File:
+        """A file that the statement covers, read and held against its digest."""
+        where = place(run_place(run_number(path)), path)
+        object_id = changes.added.get(path) or changes.rewritten.get(path, ("", ""))[1]
+        if not object_id:
+            return _File(None, fault=Fault("file.missing", where, "the file was signed and is not there"))
+        try:
+            data = self._database.read(object_id, "blob")
+        except ObjectDamaged as error:
+            return _File(None, error.salvage, Fault("file.damaged", where, f"{error.where}: {error.what}"), broken=True)
+        except IntegrityError as error:
+            return _File(None, fault=Fault("file.missing", where, f"{error.where}: {error.what}"))
+        if digest(data) != covering.digests[path]:
+            return _File(None, data, Fault("file.altered", where, "the file is not the one that was signed"))
+        return _File(data)
+
+    def _names(self, pages: tuple[Page, ...], files: dict[str, _File]) -> tuple[str, ...]:
+        """The ids of the records of this entry in leaf order, as far as start and end of the run can be read."""
+        path = pages[-1].path if pages else ""
+        start, end = self._open.get(run_number(path) or 0), files.get(path, _File(None)).data
+        if start is None or end is None or not path.endswith(f"/{layout.END}"):
+            return ()
+        try:
+            return naming.record_names(start, End.model_validate_json(end))
+        except ValidationError:
+            return ()
+
+    def _edge(self, covering: Statement, hashes: list[bytes] | None) -> Iterator[Fault]:
+        """The leaves lead from the old root to the new one; the right edge moves on."""
+        entry, before = covering.predicate, self._frontier
+        run = next((run_place(run_number(page.path)) for page in entry.pages), "")
+        where = place(run, f"leaves from {entry.first_leaf}")
+        if before is not None and (entry.first_leaf, entry.previous_root) != (before.size, _spelled(before.root)):
+            yield Fault("leaf.order", where, f"the statement does not follow the log as it was, {before.size} leaves")
+        self._frontier = None if before is None or hashes is None else before.extended(hashes)
+        if self._frontier is not None and (entry.size, entry.root) != (
+            self._frontier.size,
+            _spelled(self._frontier.root),
+        ):
+            yield Fault("leaf.root", where, "the leaves do not lead to the root that was signed")
+
+    def _sense(self, leaves: Sequence[tuple[Page, int, list[bytes]]], *, whole: bool) -> Iterator[Fault]:
+        """What the leaves say. `whole` is False where a page of the entry could not be read."""
+        records: list[SeenRecord] = []
+        for page, first, lines in leaves:
+            run = run_place(run_number(page.path))
+            for at, line in enumerate(lines):
+                where = place(run, page.path, f"line {at + 1}")
+                try:
+                    if layout.is_record_page(page.path):
+                        records.append(SeenRecord.of(line))
+                    elif page.path.endswith(f"/{layout.START}"):
+                        yield from self._begin(Start.model_validate_json(line), page.path, first)
+                    elif page.path.endswith(f"/{layout.END}"):
+                        yield from self._end(End.model_validate_json(line), page.path, records, whole=whole)
+                    else:
+                        yield from self._other(line, where)
+                except ValueError as error:  # pydantic's errors are ValueErrors too
+                    yield Fault("leaf.malformed", where, f"it cannot be understood: {str(error).splitlines()[0]}")
+        self.records += len(records)
+
+    def _begin(self, start: Start, path: str, leaf: int) -> Iterator[Fault]:
+        expected = None if self._runs is None else self._runs + 1
+        root = self.roots.get(leaf)
+        yield from start_faults(start, path, expected, leaf, root)
+        self._runs = start.run
+        self._open[start.run] = start
+
+    def _end(self, end: End, path: str, records: Sequence[SeenRecord], *, whole: bool) -> Iterator[Fault]:
+        run = run_number(path) or 0
+        start = self._open.pop(run, None)
+        if start is None and not self._gapped:
+            yield Fault("run.end", place(run_place(run), path), "it ends a run that did not begin, or ended before")
+        elif start is not None and whole:
+            yield from end_faults(start, end, records, path)
+
+    def _other(self, line: bytes, where: str) -> Iterator[Fault]:
+        """A leaf that is no part of a run: the two of the first commit, or one that a later version appended."""
+        leaf = orjson.loads(line)
+        schema = leaf.get("schema") if isinstance(leaf, dict) else None
+        if schema == "muniment.root/1":
+            if self.checkpoint is not None:
+                yield Fault("root.changed", where, "the keys were changed in a way that this version cannot verify")
+            elif Trust.model_validate_json(line) != self._trust:
+                yield Fault("root.foreign", where, "the keys of the store are not those that were pinned")
+        elif schema == "muniment.log/1":
+            if leaf.get("origin") != self._trust.origin:
+                yield Fault("log.origin", where, f"this is the log of {leaf.get('origin')}, not {self._trust.origin}")
+        else:
+            self.unknown.append(f"{where}: {schema}")
+
+    def _head(self, commit: Commit, changes: Changes, covering: Statement | None, where: str) -> Iterator[Fault]:
+        """Checkpoint, right edge and message say what the statement says; after damage, they set the edge anew."""
+        checkpoint = edge = None
+        try:
+            note = self._database.read(_object_of(layout.CHECKPOINT, changes), "blob").decode("utf-8", "replace")
+            checkpoint = opened_checkpoint(note, self._trust)
+            data = self._database.read(_object_of(layout.FRONTIER, changes), "blob")
+            edge = FrontierFile.model_validate_json(data)
+            led_to = (edge.size, _spelled(edge.frontier.root))
+        except IntegrityError as error:
+            yield Fault(
+                error.code, place(where, layout.CHECKPOINT if checkpoint is None else layout.FRONTIER), error.what
+            )
+            return
+        except ValidationError:
+            yield Fault("frontier.malformed", place(where, layout.FRONTIER), "it is not the right edge of a tree")
+            return
+        head = (checkpoint.size, checkpoint.root)
+        entry = covering.predicate if covering is not None else None
+        if entry is not None and (entry.size, entry.root) != head:
+            yield Fault(
+                "checkpoint.root", place(where, layout.CHECKPOINT), "it is not the head that the leaves lead to"
+            )
+        if led_to != head or (self._runs is not None and edge.runs != self._runs):
+            yield Fault("frontier.mismatch", place(where, layout.FRONTIER), "it does not fit the checkpoint")
+        said = (commit.trailers.get("Tree-Size"), commit.trailers.get("Root"))
+        if said != (str(checkpoint.size), checkpoint.root):
+            yield Fault("commit.message", where, "the message names another size or root than the checkpoint")
+        self.checkpoint, self.roots[checkpoint.size] = checkpoint, checkpoint.root
+        if led_to == head:
+            self._frontier, self._runs = edge.frontier, edge.runs
+
+
+def _uncovered(changes: Changes, covering: Statement | None, path: str) -> Iterator[Fault]:
+    """Files that the commit brought and its statement does not list."""
+    signed = {path, layout.CHECKPOINT} | (covering.digests.keys() if covering is not None else set())
+    for added in sorted(changes.added.keys() - signed):
+        where = place(run_place(run_number(added)), added)
+        yield Fault("file.unsigned", where, "no signed statement covers the file")
+
+
+def _only_covered(changes: Changes, covering: Statement, path: str) -> Changes:
+    """After a gap, all older files look new: only those of this commit are looked at."""
+    own = {path, layout.CHECKPOINT, layout.FRONTIER, *covering.digests}
+    return Changes(added={name: each for name, each in changes.added.items() if name in own}, faults=changes.faults)
+
+
+def _damaged_page(page: Page, file: _File, belongs: Sequence[bytes] | None, names: Sequence[str]) -> Iterator[Fault]:
+    """Name the records that a damaged page hits; where nothing tells them apart, all that it held."""
+    if file.fault is None or not layout.is_record_page(page.path):
+        return  # told with the other files
+    run = run_number(page.path) or 0
+    if belongs is None or file.fault.code == "file.missing":
+        held = f"; it held the records {names[0]} to {names[-1]}" if names else ""
+        yield Fault(file.fault.code, file.fault.where, file.fault.message + held)
+    elif file.broken:
+        yield from naming.unreadable(run, page.path, file.remains, belongs, names)
+    else:
+        yield from naming.altered(run, page.path, file.remains, belongs, names)
+
+
+def _page_faults(page: Page, found: Sequence[bytes], belongs: Sequence[bytes] | None) -> Iterator[Fault]:
+    where = place(run_place(run_number(page.path)), page.path)
+    if len(found) != page.leaves:
+        yield Fault("page.count", where, f"it holds {len(found)} leaves; the statement says {page.leaves}")
+    elif belongs is not None and list(belongs) != list(found):
+        yield Fault("page.leaves", where, "its leaf hashes are not those in the list beside it")
+
+
+def _object_of(path: str, changes: Changes) -> str:
+    """The object of a file that every commit writes.
+
+    Raises:
+        IntegrityError: this one did not.
+    """
+    object_id = changes.added.get(path) or changes.rewritten.get(path, ("", ""))[1]
+    if not object_id:
+        raise IntegrityError("the commit did not write it", code="checkpoint.stale")
+    return object_id
+
+
+def _spelled(root: bytes) -> str:
+    return f"sha256:{root.hex()}"

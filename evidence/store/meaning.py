@@ -1,0 +1,87 @@
+"""What the leaves of a run must say of each other: numbers without a gap, records that were planned, counts that fit.
+
+A key holder can sign anything; these rules find a run that was left out, a plan that was changed afterwards, and a
+record that nobody planned or that was dropped without being listed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from muniment.evidence.record import End, Start
+from muniment.evidence.store.fault import Fault, place, run_place
+from muniment.evidence.store.layout import run_folder
+from muniment.evidence.store.naming import record_names
+from muniment.evidence.verdict import Status
+
+
+@dataclass(frozen=True)
+class SeenRecord:
+    """What is looked at of a record: who it is, and what it came to."""
+
+    id: str
+    task: str
+    status: str
+    errored: bool
+
+    @classmethod
+    def of(cls, line: bytes) -> "SeenRecord":
+        """Read a record.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        try:
+            record = orjson.loads(line)
+            outcome = record["outcome"]
+            errored = outcome["kind"] == "errored"
+            status = Status.INCONCLUSIVE.value if errored else outcome["verdict"]["status"]
+            return cls(record["id"], record["task"], status, errored)
+        except (KeyError, TypeError, orjson.JSONDecodeError) as error:
+            raise ValueError(f"this is not a record: {error}") from error
+
+
+def start_faults(start: Start, path: str, expected_run: int | None, size: int, root: str | None) -> Iterator[Fault]:
+    """A start follows the one before it and says truly what the log was.
+
+    `expected_run` and `root` are None where damage before it leaves them unknown.
+    """
+    where = place(run_place(start.run), path)
+    if expected_run is not None and start.run != expected_run:
+        missing = "a run is missing before it" if start.run > expected_run else "that number is taken"
+        yield Fault("run.number", where, f"run {expected_run} should begin here, not run {start.run}: {missing}")
+    if start.run_id != start.plan.run_id:
+        yield Fault("run.plan", where, "the run id is not that of the plan: the plan was changed")
+    if path.rpartition("/")[0] != run_folder(start.plan, start.run):
+        yield Fault("run.folder", where, "it lies in the folder of another run")
+    if start.previous_size != size or root not in (None, start.previous_root):
+        yield Fault("run.previous", where, "it does not follow the log as it was")
+
+
+def end_faults(start: Start, end: End, records: Sequence[SeenRecord], path: str) -> Iterator[Fault]:
+    """Planned against got: each task has its record or is listed as missing, and the counts are true."""
+    run = run_place(start.run)
+    if (end.run, end.run_id) != (start.run, start.run_id):
+        yield Fault("run.end", place(run, path), f"it ends run {end.run}, not run {start.run}")
+    names, missing = record_names(start, end), set(end.missing)
+    tasks = [task.id for task in start.plan.tasks if task.id not in missing]
+    found = {(record.id, record.task) for record in records}
+    for name, task in zip(names, tasks, strict=True):
+        if (name, task) not in found:
+            what = f"record {name} of task {task!r} was planned, and is neither there nor listed as missing"
+            yield Fault("run.incomplete", place(run, path), what)
+    planned = set(zip(names, tasks, strict=True))
+    for record in records:
+        if (record.id, record.task) not in planned:
+            yield Fault("record.foreign", place(run, record.id), f"nobody planned record {record.id}")
+    if [record.id for record in records] != list(names) and found == planned:
+        yield Fault("record.order", run, "the records do not stand in the order of the plan, or one stands twice")
+    if _counted(end) != (len(start.plan.tasks), len(records), sum(record.errored for record in records)) or any(
+        end.by_status.get(status.value) != sum(record.status == status.value for record in records) for status in Status
+    ):
+        yield Fault("run.counts", place(run, path), "the counts of the end are not those of the records")
+
+
+def _counted(end: End) -> tuple[int, int, int]:
+    return end.planned, end.got, end.errored

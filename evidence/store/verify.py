@@ -1,0 +1,168 @@
+"""Whether a store is what was signed: every commit from the first to the last, and fail closed.
+
+All that is in the tree must be covered by a signed statement; what is unsigned, extra, missing, signed by an unknown
+key, out of order or altered is a fault of its own, in a sentence that names the file, the run and, where it can be
+known, the record. The reader pins origin and keys on his own side; without that, a store can only be held against
+itself, and the report says so.
+
+Not seen from inside: a key holder who rewrites everything, or who drops the last runs. Only a checkpoint that someone
+kept outside (`witness`) shows that.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from muniment.evidence.errors import IntegrityError
+from muniment.evidence.store import layout
+from muniment.evidence.store.database import Database
+from muniment.evidence.store.examine import Examiner
+from muniment.evidence.store.fault import Fault, place
+from muniment.evidence.store.keys import Trust
+from muniment.evidence.store.log import open_log
+from muniment.evidence.store.note import Checkpoint, opened_checkpoint
+from muniment.evidence.store.objects import Commit, parse_commit
+from muniment.evidence.store.repository import head_commit, journal, repository_faults
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What verification found. `pinned` says whether the keys were given by the reader or taken from the store itself.
+
+    `open_runs` began and never ended; `unknown` names signed leaves of kinds that this version does not know. Neither
+    is a fault.
+    """
+
+    checkpoint: Checkpoint | None
+    runs: int
+    records: int
+    faults: tuple[Fault, ...]
+    pinned: bool
+    open_runs: tuple[int, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is what was signed."""
+        return not self.faults
+
+
+def verify_store(
+    path: Path,
+    trust: Trust | None,
+    *,
+    witness: Checkpoint | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> VerifyReport:
+    """Verify the store at `path`.
+
+    Args:
+        path: the store.
+        trust: origin and keys, as the reader pinned them; None takes the store's own word for them.
+        witness: a checkpoint that was kept outside: the store must be a continuation of it.
+        progress: called with the number of commits done and of all.
+
+    Raises:
+        StoreFault: there is no store to verify, or it is of a format that this version does not know.
+    """
+    with contextlib.suppress(IntegrityError):  # to be told in full below
+        open_log(path)
+    database = Database(path)
+    head, faults = head_commit(database)
+    chain, broken = _chain(database, head)
+    pinned = trust is not None
+    try:
+        trust = trust or _own_trust(database, chain)
+    except IntegrityError as error:
+        faults += (Fault.of(error),)
+        return VerifyReport(None, 0, 0, (*faults, *broken, *repository_faults(database)), pinned)
+
+    examiner = Examiner(database, trust)
+    found = list(faults)
+    for at, link in enumerate(chain):
+        if isinstance(link, Fault):
+            found.append(link)
+            examiner.skip()
+        else:
+            found += examiner.examine(*link)
+        if progress is not None:
+            progress(at + 1, len(chain))
+    found += [*broken, *_witnessed(examiner, witness, trust), *repository_faults(database)]
+    return VerifyReport(
+        checkpoint=examiner.checkpoint,
+        runs=examiner.runs,
+        records=examiner.records,
+        faults=tuple(found),
+        pinned=pinned,
+        open_runs=examiner.open_runs,
+        unknown=tuple(examiner.unknown),
+    )
+
+
+_Link = tuple[str, Commit] | Fault
+
+
+def _chain(database: Database, head: str | None) -> tuple[list[_Link], list[Fault]]:
+    """The commits from the first to the last; in place of one that cannot be read, the fault that says so.
+
+    Where a commit is gone, git's journal of the branch says which it was and which came before it. Nobody signs that
+    journal: it only helps to name the damage and to go on looking.
+    """
+    noted = journal(database.folder)
+    links: list[_Link] = []
+    extra: list[Fault] = []
+    name, seen = head, set[str]()
+    while name is not None and name not in seen:
+        seen.add(name)
+        try:
+            commit = parse_commit(database.read(name, "commit"))
+        except IntegrityError as error:
+            before, subject = noted.get(name, (None, ""))
+            links.append(_lost(name, subject, error))
+            name = before if before and before.strip("0") else None
+            continue
+        links.append((name, commit))
+        if len(commit.parents) > 1:
+            extra.append(Fault("commit.merge", f"commit {name[:12]}", "the log is one line; this commit joins two"))
+        name = commit.parents[0] if commit.parents else None
+    return links[::-1], extra
+
+
+def _lost(name: str, subject: str, error: IntegrityError) -> Fault:
+    code = "commit.missing" if error.code == "object.missing" else "commit.damaged"
+    what = f"the commit cannot be read ({error.what})"
+    noted = f"; by git's own journal it was: {subject}" if subject else ""
+    return Fault(code, place(f"commit {name[:12]}", subject.partition(":")[0]), what + noted)
+
+
+def _own_trust(database: Database, chain: list[_Link]) -> Trust:
+    """The keys that the store itself names, in the first commit that can be read."""
+    for link in chain:
+        if not isinstance(link, Fault):
+            try:
+                return Trust.model_validate_json(database.blob_at(link[1].tree, layout.ROOT))
+            except (KeyError, ValidationError) as error:
+                raise IntegrityError(
+                    "the store does not say who may sign", where=layout.ROOT, code="root.missing"
+                ) from error
+    raise IntegrityError("no commit of the log can be read", where=layout.BRANCH, code="log.unreadable")
+
+
+def _witnessed(examiner: Examiner, witness: Checkpoint | None, trust: Trust) -> Iterator[Fault]:
+    """The store continues the checkpoint that was kept outside."""
+    if witness is None:
+        return
+    where = f"checkpoint of {witness.size} leaves"
+    try:
+        opened_checkpoint(witness.note, trust)
+    except IntegrityError as error:
+        yield Fault("witness.invalid", where, f"what was kept outside is no checkpoint of this log: {error.what}")
+        return
+    size = examiner.checkpoint.size if examiner.checkpoint else 0
+    if size < witness.size:
+        yield Fault("history.shorter", where, f"the log has {size} leaves now: what came after was taken away")
+    elif examiner.roots.get(witness.size) != witness.root:
+        yield Fault("history.rewritten", where, "the log is not a continuation of it: its history was rewritten")
