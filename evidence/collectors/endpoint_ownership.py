@@ -59,7 +59,7 @@ class Endpoint(Settings):
     processors: tuple[Name, ...] = Field(
         (),
         description="Declared processors: domains that CNAMEs may lead to, and organisations that may hold such "
-        "domains or addresses. Once an organisation is named, the holder of each address must be the owner or named here",
+        "domains or addresses. Once an organisation is named, each holder of an address must be the owner or named too",
     )
     rdap_bootstrap: Path | str = Field(
         IANA,

@@ -77,10 +77,15 @@ CODES = (
     Code(
         "rdap.malformed",
         "The answer is not the JSON of RDAP, or is about something else (inconclusive)",
-        "RFC 9083 section 4, RFC 7483",
+        "RFC 9083 section 4",
         _AGAIN,
     ),
-    Code("rdap.too_large", "The answer is longer than 1 MiB (inconclusive)", "RFC 7480 section 4.2", _AGAIN),
+    Code(
+        "rdap.too_large",
+        "The answer is longer than 1 MiB (inconclusive)",
+        "No standard sets a limit; this one is ours",
+        _AGAIN,
+    ),
     Code(
         "rdap.redirect_refused",
         "The server sends the request to a server that the bootstrap does not name, or too often (inconclusive)",
@@ -90,15 +95,25 @@ CODES = (
     Code(
         "rdap.tls",
         "The server's certificate or TLS is not in order (inconclusive)",
-        "RFC 7480 section 8, RFC 9110 section 4.3.4",
+        "RFC 7481, RFC 9110 section 4.3.4",
         _AGAIN,
     ),
-    Code("rdap.timeout", "The server did not answer within 5 seconds (inconclusive)", "RFC 7480 section 5", _AGAIN),
-    Code("rdap.unreachable", "There is no connection, or it broke off (inconclusive)", "RFC 7480 section 5", _AGAIN),
+    Code(
+        "rdap.timeout",
+        "The server did not answer within 5 seconds (inconclusive)",
+        "No standard sets a limit; this one is ours",
+        _AGAIN,
+    ),
+    Code(
+        "rdap.unreachable",
+        "There is no connection, or it broke off (inconclusive)",
+        "RFC 7480: RDAP is spoken over HTTP",
+        _AGAIN,
+    ),
     Code(
         "rdap.unavailable",
         "The server answers with another error than 404 and 429 (inconclusive)",
-        "RFC 7480 sections 5.4 and 5.6",
+        "RFC 9110 sections 15.5 and 15.6",
         _AGAIN,
     ),
     Code(
@@ -143,7 +158,12 @@ CODES = (
         "RFC 2308 section 2.2",
         "publish an address, or take the endpoint out of the register",
     ),
-    Code("dns.timeout", "The resolver did not answer within 5 seconds (inconclusive)", "RFC 1035 section 4.2", _AGAIN),
+    Code(
+        "dns.timeout",
+        "The resolver did not answer within 5 seconds (inconclusive)",
+        "No standard sets a limit; this one is ours",
+        _AGAIN,
+    ),
     Code("dns.unreachable", "The resolver cannot be reached (inconclusive)", "RFC 1035 section 4.2", _AGAIN),
     Code(
         "dns.no_resolver",
