@@ -1,0 +1,180 @@
+"""Pack to HTML, as XML that a strict parser reads: every value escaped, every hostile character visible, every string
+through one catalogue.
+
+Three walls stand between evidence and page. Before the templates see a pack, every string in it is made printable and
+cut to a length that a page can hold. The templates escape whatever they print. And the result must parse as XML, so
+that markup which slipped through both would stop the build instead of reaching a reader.
+"""
+
+import gettext
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import Enum
+from functools import partial
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+import segno
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from pydantic import BaseModel
+
+from muniment.evidence import EvidenceRecord, Status
+from muniment.exports import text
+from muniment.exports.charts import draw_heat_map, draw_timeline
+from muniment.exports.fonts import faces
+from muniment.exports.model import Cited, Pack
+from muniment.exports.palette import variables
+from muniment.exports.words import SECTIONS, Words, standing_status
+
+_LONGEST_OWN = 4_000  # characters of a value that the organisation wrote itself
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the renderer needs: one document, its style sheet, and the files that they may name, by `muniment:` URL."""
+
+    xhtml: str
+    css: str
+    resources: Mapping[str, tuple[str, bytes]]  # name to media type and bytes
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section's place in this document; the section itself does not know it."""
+
+    number: int
+    title: str
+
+
+def render(pack: Pack, glyphs: frozenset[int], catalogue: gettext.NullTranslations | None = None) -> Page:
+    """The whole document. `glyphs` are the code points that the fonts can draw; `catalogue` translates our words."""
+    catalogue = catalogue or gettext.NullTranslations()
+    shown = _shown(pack, glyphs, _LONGEST_OWN, "manifest.json")
+    words = Words(catalogue)
+    environment = _environment(shown, catalogue, words)
+    title = f"{shown.identity.organisation}: {words.title} {shown.identity.id}"
+    xhtml = environment.get_template("pack.xhtml").render(
+        pack=shown,
+        title=title,
+        description=f"{shown.identity.framework.name}, {shown.identity.id}",
+        sections={name: Section(number, words.section(name)) for number, name in enumerate(SECTIONS, start=1)},
+        anchors={sheet.control.id: f"control-{place}" for place, sheet in enumerate(shown.controls, start=1)},
+        unrecorded=None,
+    )
+    return Page(xhtml, _css(shown, words), _resources(shown))
+
+
+def _environment(pack: Pack, catalogue: gettext.NullTranslations, words: Words) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("muniment.exports"),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=partial(_final, words.not_recorded),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    zone = pack.identity.period.zone
+    environment.filters |= {
+        "instant": text.instant,
+        "local": partial(text.local, zone=zone),
+        "day": partial(words.day, zone=zone),
+        "last_day": lambda end: words.day(end - timedelta(microseconds=1), zone),
+        "date": lambda at: f"{at:%Y-%m-%d}",
+        "percent": text.percent,
+        "duration": words.duration,
+        "counted": words.counted,
+        "thousands": lambda number: f"{number:,}",
+        "short": text.short,
+        "grouped": text.grouped,
+        "sha256": lambda data: text.grouped(sha256(data).hexdigest()),
+    }
+    environment.globals |= {
+        "Status": Status,
+        "words": words,
+        "standing_status": standing_status,
+        "qr": _qr,
+        "heat_map": lambda chart: Markup(draw_heat_map(chart)),  # noqa: S704 - our own XML, its text escaped there
+        "timeline": lambda chart: Markup(draw_timeline(chart)),  # noqa: S704 - the same
+    }
+    return environment
+
+
+def _final(not_recorded: str, value: Any) -> Any:
+    """What stands for nothing: unknown is said, never left blank."""
+    return Markup(f'<span class="unknown">{not_recorded}</span>') if value is None else value  # noqa: S704 - our word
+
+
+def _shown(value: Any, glyphs: frozenset[int], longest: int, whole_in: str) -> Any:
+    """The same value with every string in it printable and short enough; instants, numbers and bytes stay."""
+    if isinstance(value, Enum | datetime | date | int | bytes) or value is None:
+        return value
+    if isinstance(value, str):
+        return text.printable(text.clipped(value, whole_in, longest), glyphs)
+    within = partial(_shown, glyphs=glyphs, longest=longest, whole_in=whole_in)
+    if isinstance(value, Cited | EvidenceRecord):
+        within = partial(_shown, glyphs=glyphs, longest=text.LONGEST_VALUE, whole_in="records.jsonl")
+    if isinstance(value, tuple | list):
+        return tuple(within(each) for each in value)
+    if isinstance(value, Mapping):
+        return {within(key): within(each) for key, each in value.items()}
+    if isinstance(value, BaseModel):
+        return value.model_copy(update={name: within(getattr(value, name)) for name in type(value).model_fields})
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: within(getattr(value, field.name)) for field in fields(value)})
+    return value
+
+
+def _qr(content: str) -> Markup:
+    """A QR code as SVG; its words are the content itself."""
+    code = segno.make(content, error="m", boost_error=False)
+    side = code.symbol_size(border=0)[0]
+    path = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(code.matrix) for x, dark in enumerate(row) if dark)
+    return Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" class="qr" viewBox="0 0 {side} {side}" width="{side}" height="{side}">'
+        '<title>QR code: {content}</title><path d="{path}" fill="#000000"/></svg>'
+    ).format(side=side, content=content, path=path)
+
+
+def _css(pack: Pack, words: Words) -> str:
+    """The style sheet, with the strings of the page's furniture."""
+    identity = pack.identity
+    furniture = {
+        "classification": identity.classification,
+        "organisation": identity.organisation,
+        "name": f"{identity.id} · {words.version(identity.version)}",
+        "mark": identity.mark or "",
+        "root": f"{words.root} {text.short(pack.head.root)}",
+        "page": f"{words.page} ",
+        "of": f" {words.of} ",
+    }
+    style = (files("muniment.exports") / "styles" / "pack.css").read_text(encoding="utf-8")
+    for key, value in furniture.items():
+        style = style.replace(f'"{{{key}}}"', _css_string(value))
+    ground = '\n@page { background: url("muniment:mark.svg") no-repeat center; background-size: 150mm }\n'
+    return "".join(face.rule for face in faces()) + variables() + style + (ground if identity.mark else "")
+
+
+def _css_string(value: str) -> str:
+    """A CSS string that nothing can leave: all but plain letters and digits as escapes (CSS Syntax, section 4.3.7)."""
+    return '"' + "".join(each if each.isascii() and each.isalnum() else f"\\{ord(each):x} " for each in value) + '"'
+
+
+def _resources(pack: Pack) -> dict[str, tuple[str, bytes]]:
+    fonts = {face.file: ("font/woff2", face.data) for face in faces()}
+    return {**fonts, "mark.svg": ("image/svg+xml", _mark(pack.identity.mark))} if pack.identity.mark else fonts
+
+
+def _mark(mark: str) -> bytes:
+    """The mark of a draft, across the page and light enough to read through."""
+    drawing = Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" width="400" height="400">'
+        '<text x="200" y="232" text-anchor="middle" transform="rotate(-38 200 200)" font-family="Muniment Sans" '
+        'font-weight="600" font-size="96" letter-spacing="8" fill="#f1f4f6">{mark}</text></svg>'
+    ).format(mark=mark)
+    return str(drawing).encode()

@@ -1,0 +1,156 @@
+"""What a program reads of a pack: the manifest, the cited records, their proofs, the checkpoint and the trusted keys.
+
+These files are attached to the PDF, so that it verifies against nothing but itself and a pinned key. Everything
+that the pages say stands here whole; all JSON is canonical (RFC 8785), so that the same inputs give the same bytes.
+
+    manifest.json     muniment.pack/1     what the pages say, and the SHA-256 of every other attachment
+    records.jsonl     one canonical record a line, in the order of the manifest's `records`
+    proofs.json       muniment.proofs/1   the inclusion proof of each record (RFC 6962 section 2.1.1)
+    checkpoint.txt    the signed head of the log (C2SP tlog-checkpoint)
+    trust.json        muniment.root/1     the keys that may sign, as the store says; pin it elsewhere
+    allowed_signers   the same keys, as `ssh-keygen -Y verify` reads them
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from muniment.evidence import canonical, digest, rfc3339
+from muniment.evidence.store.merkle import InclusionProof
+from muniment.exports.model import Attachment, Pack, Tally
+
+SCHEMA = "muniment.pack/1"
+PROOFS_SCHEMA = "muniment.proofs/1"
+SEAL_NAMESPACE = "muniment-pack"  # of the SSH signature, so that a seal is no commit and a commit no seal
+
+Prove = Callable[[int], InclusionProof]
+
+
+def attachments(pack: Pack, prove: Prove) -> tuple[Attachment, ...]:
+    """All files of the pack but the seal, the manifest first. `prove` gives the inclusion proof of a leaf."""
+    others = (
+        Attachment(
+            "records.jsonl",
+            "application/x-ndjson",
+            "The cited evidence records, one canonical JSON line each",
+            b"".join(canonical(cited.record) + b"\n" for cited in pack.evidence),
+        ),
+        Attachment("proofs.json", "application/json", "That each record is in the log", _proofs(pack, prove)),
+        Attachment("checkpoint.txt", "text/plain", "The signed head of the log", pack.head.note.encode()),
+        Attachment("trust.json", "application/json", "The keys that may sign", canonical(pack.head.trust)),
+        Attachment("allowed_signers", "text/plain", "The keys for ssh-keygen -Y verify", _allowed_signers(pack)),
+    )
+    manifest = canonical(_manifest(pack, others))
+    described = Attachment("manifest.json", "application/json", "What the pages say, for programs", manifest)
+    return (described, *others)
+
+
+def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
+    identity, framework = pack.identity, pack.identity.framework
+    return {
+        "schema": SCHEMA,
+        "pack": {
+            "id": identity.id,
+            "version": identity.version,
+            "mark": identity.mark,
+            "organisation": identity.organisation,
+            "classification": identity.classification,
+            "language": identity.language,
+            "period": identity.period.to_json(),
+            "generated_at": rfc3339(identity.at),
+        },
+        "framework": framework.model_dump(
+            mode="json", include={"id", "name", "publisher", "edition", "year", "confidence", "sources"}
+        ),
+        "making": {
+            "command": pack.making.command,
+            "versions": dict(pack.making.versions),
+            "workspace": pack.making.workspace,
+        },
+        "checkpoint": {
+            "origin": pack.head.origin,
+            "size": pack.head.size,
+            "root": pack.head.root,
+            "commit": pack.head.commit,
+        },
+        "counts": {
+            "controls": _counts(pack.summary.controls),
+            "criteria": _counts(pack.summary.criteria),
+            "records": _counts(pack.summary.records),
+            "records_errored": pack.summary.errored,
+            "criteria_covered": pack.summary.criteria_covered,
+            "coverage_permille": pack.summary.coverage_permille,
+        },
+        "controls": [sheet.control.to_json() for sheet in pack.controls],
+        "not_adopted": [{"control": each.control.id, "criteria": list(each.criteria)} for each in pack.unadopted],
+        "findings": [sheet.finding.to_json() for sheet in pack.controls],
+        "proposed_grades": {gap.control.id: gap.grade for gap in pack.gaps},
+        "applicability": [row.result.to_json() for group in pack.applicability for row in group.rows],
+        "exceptions": [{**row.exception.to_json(), "state": row.state} for row in pack.exceptions],
+        "attestations": [each.to_json() for each in pack.attestations],
+        "claims": [{**each.claim.to_json(), "standing": each.standing, "why": each.reason} for each in pack.claims],
+        "populations": [
+            {
+                "check": row.check,
+                "basis": row.basis,
+                "expected": row.expected,
+                "seen": row.seen,
+                "exclusions": [exclusion.to_json() for exclusion in row.exclusions],
+            }
+            for row in pack.populations
+        ],
+        "scope": {
+            "summary": pack.scope.summary,
+            "services": list(pack.scope.services),
+            "exclusions": list(pack.scope.exclusions),
+            "registers": {
+                register.name: [_plain(member) for member in register.members] for register in pack.scope.registers
+            },
+        },
+        "runs": [
+            {"start": run.start.to_json(), "end": run.end.to_json() if run.end else None, "commits": list(run.commits)}
+            for run in pack.custody
+        ],
+        "records": [
+            {"id": cited.record.id, "leaf": cited.stored.leaf, "digest": cited.stored.digest, "run": cited.stored.run}
+            for cited in pack.evidence
+        ],
+        "attachments": [
+            {
+                "name": each.name,
+                "media_type": each.media_type,
+                "size": len(each.data),
+                "sha256": digest(each.data),
+            }
+            for each in others
+        ],
+    }
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    return {status.value: number for status, number in tally.by_status}
+
+
+def _plain(member: Any) -> dict[str, str | None]:
+    return {"id": member.id, "owner": member.owner, "note": member.note, "out_of_scope": member.out_of_scope}
+
+
+def _proofs(pack: Pack, prove: Prove) -> bytes:
+    found = ((cited, prove(cited.stored.leaf)) for cited in pack.evidence)
+    return canonical(
+        {
+            "schema": PROOFS_SCHEMA,
+            "origin": pack.head.origin,
+            "size": pack.head.size,
+            "root": pack.head.root,
+            "proofs": [
+                {"id": cited.record.id, "leaf": proof.leaf, "path": [each.hex() for each in proof.path]}
+                for cited, proof in found
+            ],
+        }
+    )
+
+
+def _allowed_signers(pack: Pack) -> bytes:
+    """One line a key (ssh-keygen(1), ALLOWED SIGNERS); the principal is the log's origin."""
+    lines = (f'{pack.head.origin} namespaces="git,{SEAL_NAMESPACE}" {key.public}\n' for key in pack.head.trust.keys)
+    return "".join(lines).encode()

@@ -1,0 +1,289 @@
+"""The nouns of a pack: everything that is on the page, before there is a page.
+
+A pack is the organisation's document, never an audit report: it states results, and the auditor's conclusion stays
+blank. `None` means that something was not recorded, and is printed as such. Each section is a value that knows nothing
+of its place in the document.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from muniment.controls.model import (
+    AcceptedException,
+    Attestation,
+    ClaimResult,
+    Control,
+    Criterion,
+    CriterionResult,
+    Finding,
+    Framework,
+    Group,
+)
+from muniment.controls.model import Mapping as CriterionMapping
+from muniment.evidence import Code, EvidenceRecord, Exclusion, Period, Status, StoredRecord, StoredRun, Verdict
+from muniment.evidence.store.keys import Trust
+from muniment.exports.charts import HeatMap, Timeline
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a reader needs to name this pack, and no other."""
+
+    id: str
+    version: str
+    mark: str | None  # DEMO or DRAFT, printed on every page
+    organisation: str
+    framework: Framework
+    period: Period
+    at: datetime
+    language: str
+    classification: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of the log that the pack rests on: `root` is `sha256:…` over `size` leaves, `note` the signed text."""
+
+    origin: str
+    size: int
+    root: str
+    note: str
+    commit: str
+    trust: Trust
+
+
+@dataclass(frozen=True)
+class Making:
+    """How the file was made: the command, and the versions that its bytes depend on."""
+
+    command: str | None
+    versions: Mapping[str, str]
+    workspace: str  # digest over the register's files
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many came to each status."""
+
+    passed: int = 0
+    failed: int = 0
+    inconclusive: int = 0
+    not_applicable: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them together: nothing leaves the denominator."""
+        return self.passed + self.failed + self.inconclusive + self.not_applicable
+
+    @property
+    def by_status(self) -> tuple[tuple[Status, int], ...]:
+        """Status and number, gravest first."""
+        return (
+            (Status.FAIL, self.failed),
+            (Status.INCONCLUSIVE, self.inconclusive),
+            (Status.PASS, self.passed),
+            (Status.NOT_APPLICABLE, self.not_applicable),
+        )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One page for a board."""
+
+    controls: Tally
+    criteria: Tally
+    records: Tally
+    errored: int
+    coverage_permille: int
+    criteria_covered: int
+    heat: HeatMap
+    mended: tuple[Finding, ...]  # findings whose worst in the period is graver than where they stand
+    criteria_unmapped: int
+
+
+@dataclass(frozen=True)
+class Member:
+    """One entry of a register: what is in scope, or was left out and why."""
+
+    id: str
+    owner: str | None
+    note: str
+    out_of_scope: str | None
+
+
+@dataclass(frozen=True)
+class RegisterSheet:
+    """One register of the workspace."""
+
+    name: str
+    path: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the pack speaks of, and what it does not."""
+
+    summary: str | None
+    services: tuple[str, ...]
+    exclusions: tuple[str, ...]
+    registers: tuple[RegisterSheet, ...]
+
+
+@dataclass(frozen=True)
+class SoaRow:
+    """One line of the Statement of Applicability."""
+
+    criterion: Criterion
+    result: CriterionResult
+    owners: tuple[str, ...]
+    records: int
+    newest: datetime | None
+    next_due: datetime | None
+
+
+@dataclass(frozen=True)
+class SoaGroup:
+    """A clause, annex or theme of the framework with its lines."""
+
+    group: Group
+    rows: tuple[SoaRow, ...]
+
+
+@dataclass(frozen=True)
+class Cited:
+    """One record that the pack cites. `number` counts from 1 in the order of the log."""
+
+    number: int
+    stored: StoredRecord
+    controls: tuple[str, ...]
+    lax: str | None
+    in_period: bool
+
+    @property
+    def record(self) -> EvidenceRecord:
+        """The record itself."""
+        return self.stored.record
+
+
+@dataclass(frozen=True)
+class SubjectRow:
+    """One subject of a check: where it stands, and the share of the time that had valid evidence."""
+
+    subject: str
+    status: Status | None
+    covered_permille: int | None
+    holes: tuple[tuple[Period, str], ...]
+
+
+@dataclass(frozen=True)
+class CheckSheet:
+    """One check on a control sheet. `shown` are the newest records and all that did not pass; `total` counts all."""
+
+    id: str
+    collector: str
+    cadence: int | None
+    grace: int | None
+    verdict: Verdict
+    population: int
+    seen: int
+    basis: str
+    next_due: datetime | None
+    subjects: tuple[SubjectRow, ...]
+    subjects_total: int
+    timeline: Timeline | None
+    shown: tuple[Cited, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class Serves:
+    """A criterion that the control serves, with its title and the mapping's rationale."""
+
+    criterion: Criterion
+    mapping: CriterionMapping
+
+
+@dataclass(frozen=True)
+class ControlSheet:
+    """Everything about one control over the period."""
+
+    control: Control
+    finding: Finding
+    serves: tuple[Serves, ...]
+    checks: tuple[CheckSheet, ...]
+
+
+@dataclass(frozen=True)
+class Unadopted:
+    """A control of the library that serves the framework and that the workspace has not adopted."""
+
+    control: Control
+    criteria: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One control that does not stand: what was seen, the proposed grade, and what would mend it."""
+
+    number: int
+    control: Control
+    finding: Finding
+    grade: str  # `nonconformity`, `accepted deviation` or `evidence gap`
+    cited: tuple[Cited, ...]
+    cited_total: int
+    codes: tuple[Code, ...]
+    unexplained: tuple[str, ...]  # codes that no installed collector explains
+    criteria: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PopulationRow:
+    """All subjects that a check should have looked at, on what basis we know, and what was left out."""
+
+    check: str
+    basis: str
+    expected: int
+    seen: int
+    exclusions: tuple[Exclusion, ...]
+
+
+@dataclass(frozen=True)
+class AcceptedRow:
+    """An exception with the state that it is in when the pack is made."""
+
+    exception: AcceptedException
+    state: str  # `open`, `ended` or `not begun`
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file inside the pack."""
+
+    name: str
+    media_type: str
+    description: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The findings of a framework over a period at one checkpoint, made for one reader."""
+
+    identity: Identity
+    head: Head
+    making: Making
+    summary: Summary
+    scope: Scope
+    applicability: tuple[SoaGroup, ...]
+    controls: tuple[ControlSheet, ...]
+    unadopted: tuple[Unadopted, ...]
+    gaps: tuple[Gap, ...]
+    exceptions: tuple[AcceptedRow, ...]
+    attestations: tuple[Attestation, ...]
+    populations: tuple[PopulationRow, ...]
+    claims: tuple[ClaimResult, ...]
+    evidence: tuple[Cited, ...]
+    custody: tuple[StoredRun, ...]
+    attachments: tuple[Attachment, ...]

@@ -1,0 +1,453 @@
+"""Build a pack: from findings, records and the checkpoint to everything that is on the page. Pure.
+
+Which things appear: all criteria of the framework, whether or not a control serves them; a sheet for each control of
+the workspace that serves the framework; the library's controls that serve it and were not adopted, by name. Nothing is
+left out silently, and what is cut on a sheet is whole in an attachment.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from muniment.controls.assess import Assessment
+from muniment.controls.model import (
+    AcceptedException,
+    CheckResult,
+    Control,
+    Coverage,
+    CriterionResult,
+    Finding,
+    Framework,
+    Subject,
+    Workspace,
+)
+from muniment.evidence import (
+    Code,
+    Errored,
+    EvidenceRecord,
+    Period,
+    Status,
+    StoredRecord,
+    StoredRun,
+    canonical,
+    digest,
+    rfc3339,
+)
+from muniment.exports.charts import HeatMap
+from muniment.exports.manifest import Prove, attachments
+from muniment.exports.model import (
+    AcceptedRow,
+    CheckSheet,
+    Cited,
+    ControlSheet,
+    Gap,
+    Head,
+    Identity,
+    Making,
+    Member,
+    Pack,
+    PopulationRow,
+    RegisterSheet,
+    Scope,
+    Serves,
+    SoaGroup,
+    SoaRow,
+    SubjectRow,
+    Summary,
+    Tally,
+    Unadopted,
+)
+from muniment.exports.timeline import heat_map, timeline
+
+MOST_SUBJECTS = 25  # rows of one check's table of subjects; the rest is in the manifest
+MOST_RECORDS = 24  # rows of one check's table of records; the rest is in the evidence index
+MOST_CITED = 12  # records named beside one finding
+
+
+def build_pack(
+    workspace: Workspace,
+    framework: Framework,
+    assessment: Assessment,
+    *,
+    records: Sequence[StoredRecord],
+    runs: Sequence[StoredRun],
+    head: Head,
+    prove: Prove,
+    period: Period,
+    at: datetime,
+    making: Making,
+    library: Sequence[Control] = (),
+    codes: Mapping[str, Code] | None = None,
+    version: str = "1",
+    mark: str | None = None,
+) -> Pack:
+    """Everything on the page.
+
+    `assessment` was made for the same `period` and `at`; `records` and `runs` are those of the store at the checkpoint
+    that `head` describes; `prove` gives the inclusion proof of a leaf; `codes` explain finding codes (from the
+    installed collectors); `mark` is printed on every page (DEMO, DRAFT).
+    """
+    identity = _identity(workspace, framework, head, period, at, version, mark)
+    serving = tuple(control for control in workspace.controls if _serves(control, framework))
+    findings = {control.id: assessment.findings[control.id] for control in serving}
+    until = min(max(at, period.start), period.end)
+    cited = _cited(findings.values(), records, period)
+    by_check = _records_by_check(records)
+    soa = _applicability(framework, assessment.criteria[framework.id], serving, findings)
+    sheets = tuple(
+        _sheet(control, findings[control.id], framework, cited, by_check, period, until) for control in serving
+    )
+    heat = heat_map(_themes(framework, serving, cited), period, until)
+    pack = Pack(
+        identity=identity,
+        head=head,
+        making=making,
+        summary=_summary(soa, findings.values(), cited.values(), heat),
+        scope=_scope(workspace),
+        applicability=soa,
+        controls=sheets,
+        unadopted=_unadopted(library, workspace, framework),
+        gaps=_gaps(serving, findings, framework, cited, codes or {}, at),
+        exceptions=_exceptions(workspace.exceptions, findings, at),
+        attestations=tuple(each for each in workspace.attestations if each.control in findings),
+        populations=_populations(serving, findings),
+        claims=tuple(result for result in assessment.claims if not findings.keys().isdisjoint(result.claim.controls)),
+        evidence=tuple(cited.values()),
+        custody=tuple(run for run in runs if _touches(run, cited.values(), period)),
+        attachments=(),
+    )
+    return replace(pack, attachments=attachments(pack, prove))
+
+
+def _identity(
+    workspace: Workspace,
+    framework: Framework,
+    head: Head,
+    period: Period,
+    at: datetime,
+    version: str,
+    mark: str | None,
+) -> Identity:
+    """The id follows from what the pack is made of: the same inputs give the same id, anything else another."""
+    named = {
+        "framework": framework.id,
+        "period": period.to_json(),
+        "at": rfc3339(at),
+        "root": head.root,
+        "workspace": workspace.digest,
+        "version": version,
+        "mark": mark,
+    }
+    year = min(at, period.end).year
+    return Identity(
+        id=f"PACK-{year}-{digest(canonical(named)).removeprefix('sha256:')[:8].upper()}",
+        version=version,
+        mark=mark,
+        organisation=workspace.organisation,
+        framework=framework,
+        period=period,
+        at=at,
+        language=workspace.language,
+        classification=workspace.classification,
+    )
+
+
+def _serves(control: Control, framework: Framework) -> bool:
+    return any(mapping.framework == framework.id for mapping in control.mappings)
+
+
+def _criteria(control: Control, framework: Framework) -> tuple[str, ...]:
+    return tuple(mapping.criterion for mapping in control.mappings if mapping.framework == framework.id)
+
+
+def _cited(findings: Iterable[Finding], records: Sequence[StoredRecord], period: Period) -> dict[str, Cited]:
+    """Every record that some finding rests on, by id, in the order of the log."""
+    controls: dict[str, list[str]] = {}
+    lax: dict[str, str] = {}
+    for finding in findings:
+        for evidence in finding.evidence:
+            controls.setdefault(evidence.id, []).append(finding.control)
+            if evidence.lax:
+                lax[evidence.id] = evidence.lax
+    chosen = sorted((stored for stored in records if stored.record.id in controls), key=lambda stored: stored.leaf)
+    return {
+        stored.record.id: Cited(
+            number=number,
+            stored=stored,
+            controls=tuple(dict.fromkeys(controls[stored.record.id])),
+            lax=lax.get(stored.record.id),
+            in_period=stored.record.observed.start in period,
+        )
+        for number, stored in enumerate(chosen, start=1)
+    }
+
+
+def _records_by_check(records: Sequence[StoredRecord]) -> dict[str, list[EvidenceRecord]]:
+    found: dict[str, list[EvidenceRecord]] = {}
+    for stored in records:
+        found.setdefault(stored.record.check, []).append(stored.record)
+    return found
+
+
+def _applicability(
+    framework: Framework,
+    results: Sequence[CriterionResult],
+    controls: Sequence[Control],
+    findings: Mapping[str, Finding],
+) -> tuple[SoaGroup, ...]:
+    owner = {control.id: control.owner for control in controls}
+    by_criterion = {result.criterion: result for result in results}
+    rows: dict[str, list[SoaRow]] = {group.id: [] for group in framework.groups}
+    for criterion in framework.criteria:
+        result = by_criterion[criterion.id]
+        held = [findings[link.control] for link in result.links if link.control in findings]
+        instants = [evidence.at for finding in held for evidence in finding.evidence]
+        due = [check.next_due for finding in held for check in finding.checks if check.next_due]
+        owners = dict.fromkeys(owner.get(link.control) or "" for link in result.links)
+        rows[criterion.group].append(
+            SoaRow(
+                criterion=criterion,
+                result=result,
+                owners=tuple(name for name in owners if name),
+                records=len({evidence.id for finding in held for evidence in finding.evidence}),
+                newest=max(instants, default=None),
+                next_due=min(due, default=None),
+            )
+        )
+    return tuple(SoaGroup(group, tuple(rows[group.id])) for group in framework.groups if rows[group.id])
+
+
+def _themes(
+    framework: Framework, controls: Sequence[Control], cited: Mapping[str, Cited]
+) -> Iterable[tuple[str, tuple[EvidenceRecord, ...]]]:
+    group_of = {criterion.id: criterion.group for criterion in framework.criteria}
+    groups_of = {
+        control.id: {group_of[criterion] for criterion in _criteria(control, framework) if criterion in group_of}
+        for control in controls
+    }
+    for group in framework.groups:
+        yield (
+            f"{group.id}  {group.title}",
+            tuple(
+                each.record
+                for each in cited.values()
+                if any(group.id in groups_of.get(control, ()) for control in each.controls)
+            ),
+        )
+
+
+def _sheet(
+    control: Control,
+    finding: Finding,
+    framework: Framework,
+    cited: Mapping[str, Cited],
+    by_check: Mapping[str, Sequence[EvidenceRecord]],
+    period: Period,
+    until: datetime,
+) -> ControlSheet:
+    serves = tuple(
+        Serves(framework.criterion(mapping.criterion), mapping)
+        for mapping in control.mappings
+        if mapping.framework == framework.id
+    )
+    planned = {check.id: check for check in control.checks}
+    checks = []
+    for result in finding.checks:
+        check = planned.get(result.check)
+        coverages = _gravest_first(result)
+        checks.append(
+            CheckSheet(
+                id=result.check,
+                collector=result.collector,
+                cadence=check.cadence if check else None,
+                grace=check.grace if check else None,
+                verdict=result.verdict,
+                population=result.population,
+                seen=result.seen,
+                basis=result.basis,
+                next_due=result.next_due,
+                subjects=tuple(_subject(result, coverage) for coverage in coverages[:MOST_SUBJECTS]),
+                subjects_total=len(coverages),
+                timeline=timeline(coverages, by_check.get(result.check, ()), period, until),
+                shown=_shown(result, cited),
+                total=len(result.evidence),
+            )
+        )
+    return ControlSheet(control, finding, serves, tuple(checks))
+
+
+def _latest(result: CheckResult, subject: str) -> Status | None:
+    looks = [evidence for evidence in result.evidence if evidence.subject == subject]
+    return max(looks, key=lambda evidence: evidence.at).status if looks else None
+
+
+def _gravest_first(result: CheckResult) -> list[Coverage]:
+    """Subjects in the order in which a reader wants them: failing, unknown, then least covered, then by name."""
+    standing = {coverage.subject: _latest(result, coverage.subject) for coverage in result.coverage}
+
+    def place(coverage: Coverage) -> tuple[int, int, str]:
+        status = standing[coverage.subject]
+        gravity = status.gravity if status else Status.INCONCLUSIVE.gravity
+        return -gravity, coverage.covered_seconds, coverage.subject
+
+    return sorted(result.coverage, key=place)
+
+
+def _subject(result: CheckResult, coverage: Coverage) -> SubjectRow:
+    share = coverage.covered_seconds * 1000 // coverage.period_seconds if coverage.period_seconds else None
+    holes = tuple((hole.period, hole.reason) for hole in coverage.holes)
+    return SubjectRow(coverage.subject, _latest(result, coverage.subject), share, holes)
+
+
+def _shown(result: CheckResult, cited: Mapping[str, Cited]) -> tuple[Cited, ...]:
+    """The records that did not pass, then the newest, up to the limit; printed newest first."""
+    newest = sorted((evidence for evidence in result.evidence if evidence.id in cited), key=lambda each: each.at)[::-1]
+    ordered = [each for each in newest if each.status is not Status.PASS]
+    ordered += [each for each in newest if each.status is Status.PASS]
+    chosen = {evidence.id for evidence in ordered[:MOST_RECORDS]}
+    return tuple(cited[evidence.id] for evidence in newest if evidence.id in chosen)
+
+
+def _summary(
+    soa: Sequence[SoaGroup],
+    findings: Iterable[Finding],
+    cited: Iterable[Cited],
+    heat: HeatMap,
+) -> Summary:
+    rows = [row for group in soa for row in group.rows]
+    found = list(findings)
+    records = [each.record for each in cited]
+    coverages = [finding.coverage_permille for finding in found if finding.checks]
+    return Summary(
+        controls=_tally(finding.verdict.status for finding in found),
+        criteria=_tally(row.result.verdict.status for row in rows),
+        records=_tally(record.verdict.status for record in records),
+        errored=sum(isinstance(record.outcome, Errored) for record in records),
+        coverage_permille=sum(coverages) // len(coverages) if coverages else 0,
+        criteria_covered=sum(row.result.covered for row in rows),
+        criteria_unmapped=sum(not row.result.links for row in rows),
+        heat=heat,
+        mended=tuple(
+            finding for finding in found if finding.worst_in_period.status.gravity > finding.verdict.status.gravity
+        ),
+    )
+
+
+def _tally(statuses: Iterable[Status]) -> Tally:
+    counts = Counter(statuses)
+    return Tally(
+        passed=counts[Status.PASS],
+        failed=counts[Status.FAIL],
+        inconclusive=counts[Status.INCONCLUSIVE],
+        not_applicable=counts[Status.NOT_APPLICABLE],
+    )
+
+
+def _gaps(
+    controls: Sequence[Control],
+    findings: Mapping[str, Finding],
+    framework: Framework,
+    cited: Mapping[str, Cited],
+    codes: Mapping[str, Code],
+    at: datetime,
+) -> tuple[Gap, ...]:
+    """The controls that fail or are inconclusive, failures first."""
+    open_findings = sorted(
+        (
+            (control, findings[control.id])
+            for control in controls
+            if findings[control.id].verdict.status in (Status.FAIL, Status.INCONCLUSIVE)
+        ),
+        key=lambda pair: -pair[1].verdict.status.gravity,
+    )
+    gaps = []
+    for number, (control, finding) in enumerate(open_findings, start=1):
+        grave = [each for each in finding.evidence if each.status is finding.verdict.status and each.id in cited]
+        named = list(dict.fromkeys([*finding.verdict.codes, *(code for each in grave for code in each.codes)]))
+        gaps.append(
+            Gap(
+                number=number,
+                control=control,
+                finding=finding,
+                grade=_grade(finding, at),
+                cited=tuple(cited[each.id] for each in sorted(grave, key=lambda each: each.at)[::-1][:MOST_CITED]),
+                cited_total=len(grave),
+                codes=tuple(codes[code] for code in named if code in codes),
+                unexplained=tuple(code for code in named if code not in codes),
+                criteria=_criteria(control, framework),
+            )
+        )
+    return tuple(gaps)
+
+
+def _grade(finding: Finding, at: datetime) -> str:
+    """A proposal for the auditor: a failure is a nonconformity unless someone accepted it and still does."""
+    if finding.verdict.status is not Status.FAIL:
+        return "evidence gap"
+    accepted = any(_state(exception, at) == "open" for exception in finding.exceptions)
+    return "accepted deviation" if accepted else "nonconformity"
+
+
+def _state(exception: AcceptedException, at: datetime) -> str:
+    if at < exception.start:
+        return "not begun"
+    return "open" if at < exception.end else "ended"
+
+
+def _exceptions(
+    exceptions: Iterable[AcceptedException], findings: Mapping[str, Finding], at: datetime
+) -> tuple[AcceptedRow, ...]:
+    return tuple(AcceptedRow(each, _state(each, at)) for each in exceptions if each.control in findings)
+
+
+def _populations(controls: Sequence[Control], findings: Mapping[str, Finding]) -> tuple[PopulationRow, ...]:
+    """The population of each check once, though several controls may use it."""
+    results = {check.check: check for control in controls for check in findings[control.id].checks}
+    return tuple(
+        PopulationRow(check.check, check.basis, check.population, check.seen, check.exclusions)
+        for check in results.values()
+    )
+
+
+def _unadopted(library: Sequence[Control], workspace: Workspace, framework: Framework) -> tuple[Unadopted, ...]:
+    adopted = {control.id for control in workspace.controls}
+    return tuple(
+        Unadopted(control, _criteria(control, framework))
+        for control in library
+        if control.id not in adopted and _serves(control, framework)
+    )
+
+
+def _scope(workspace: Workspace) -> Scope:
+    return Scope(
+        summary=workspace.scope.summary,
+        services=workspace.scope.services,
+        exclusions=workspace.scope.exclusions,
+        registers=tuple(
+            RegisterSheet(register.name, register.path, tuple(_member(entry) for entry in register.entries))
+            for register in workspace.registers.values()
+        ),
+    )
+
+
+def _member(entry: Subject) -> Member:
+    owner = entry.values.get("owner")
+    rest = ((key, value) for key, value in entry.values.items() if key != "owner" and value not in (None, [], ""))
+    return Member(
+        id=entry.id,
+        owner=str(owner) if owner else None,
+        note="; ".join(f"{key}: {_written(value)}" for key, value in rest),
+        out_of_scope=entry.out_of_scope,
+    )
+
+
+def _written(value: JsonValue) -> str:
+    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+
+
+def _touches(run: StoredRun, cited: Iterable[Cited], period: Period) -> bool:
+    """A run belongs to the chain of custody if it was planned in the period or holds a cited record."""
+    return run.start.plan.planned in period or any(each.stored.run == run.start.run for each in cited)

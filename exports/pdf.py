@@ -1,0 +1,117 @@
+"""HTML to PDF: the only file that speaks WeasyPrint.
+
+The result is PDF/A-3a. One fetcher serves the registered resources and refuses all else fatally: no byte comes from a
+network or a disk because a document says so. The same page gives the same bytes, for the same versions of WeasyPrint,
+Pango and the fonts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from muniment.evidence import MunimentError
+from muniment.exports.fonts import fonts_digest
+from muniment.exports.html import Page
+
+if TYPE_CHECKING:
+    import pydyf  # type: ignore[import-untyped]
+    from weasyprint.urls import URLFetcherResponse
+
+SCHEME = "muniment:"
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+Finish = Callable[["pydyf.PDF"], None]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A PDF and its number of pages."""
+
+    data: bytes
+    pages: int
+
+
+def engine_versions() -> dict[str, str]:
+    """What the bytes of a PDF depend on beside its content."""
+    from weasyprint.text.ffi import pango
+
+    number = pango.pango_version()
+    return {
+        "weasyprint": version("weasyprint"),
+        "pango": f"{number // 10000}.{number // 100 % 100}.{number % 100}",
+        "fonts": fonts_digest().removeprefix("sha256:")[:12],
+    }
+
+
+def render_pdf(page: Page, identifier: str, finish: Finish, progress: Progress | None = None) -> Rendered:
+    """The document as PDF/A-3a. `identifier` becomes the file's id (ISO 32000-1, section 14.4).
+
+    `finish` is given WeasyPrint's objects just before they are written.
+
+    Raises:
+        MunimentError: the document names a resource that is not registered, or is no well-formed XML.
+    """
+    from weasyprint import CSS
+    from weasyprint.text.fonts import FontConfiguration
+    from weasyprint.urls import FatalURLFetchingError
+
+    tell = progress or _silent
+    fetch = fetcher(page.resources)
+    fonts = FontConfiguration()
+    try:
+        tell("layout", 0, 1)
+        style = CSS(string=page.css, url_fetcher=fetch, font_config=fonts, base_url=SCHEME)
+        document = _document(page, fetch).render(font_config=fonts, stylesheets=[style])
+        pages = len(document.pages)
+        tell("layout", 1, 1)
+        tell("pages", 0, pages)
+        data = document.write_pdf(
+            pdf_variant="pdf/a-3a",
+            pdf_identifier=identifier.encode(),
+            finisher=lambda _, pdf: finish(pdf),
+        )
+        tell("pages", pages, pages)
+    except FatalURLFetchingError as error:
+        raise MunimentError(f"the document asks for something outside itself: {error}", code="pack.fetch") from error
+    except ElementTree.ParseError as error:
+        raise MunimentError(f"the document is not well-formed: {error}", code="pack.malformed") from error
+    return Rendered(data, pages)
+
+
+def fetcher(resources: Mapping[str, tuple[str, bytes]]) -> Any:
+    """A fetcher that serves `muniment:NAME` from `resources` and ends the rendering for every other URL."""
+    from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+    class Registered(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
+        def fetch(self, url: str, headers: Any = None) -> "URLFetcherResponse":  # noqa: ARG002 - its signature
+            media_type, data = resources.get(url.removeprefix(SCHEME), (None, b""))
+            if media_type is None or not url.startswith(SCHEME):
+                raise FatalURLFetchingError(f"not a registered resource: {url[:200]}")
+            return URLFetcherResponse(url, data, {"Content-Type": media_type})
+
+    return Registered(allowed_protocols=(), allow_redirects=False, fail_on_errors=True)
+
+
+def _document(page: Page, fetch: Any) -> Any:
+    """WeasyPrint's document over a tree that the strict XML parser read: entities and unclosed markup are refused."""
+    import cssselect2  # type: ignore[import-untyped]
+    from weasyprint import HTML
+
+    class Parsed(HTML):  # type: ignore[misc]  # WeasyPrint has no types
+        def __init__(self) -> None:
+            if "<!" in page.xhtml:
+                raise ElementTree.ParseError("declarations are not allowed")
+            root = ElementTree.fromstring(page.xhtml)  # noqa: S314 - ours, and without declarations
+            self.base_url = SCHEME
+            self.url_fetcher = fetch
+            self.media_type = "print"
+            self.wrapper_element = cssselect2.ElementWrapper.from_html_root(root, content_language=None)
+            self.etree_element = self.wrapper_element.etree_element
+
+    return Parsed()
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Nobody is listening."""

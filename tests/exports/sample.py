@@ -1,0 +1,369 @@
+"""A plausible organisation for the tests of the pack: real frameworks and library, eleven months of weekly records.
+
+Everything is made in memory from a seed, except that the records stand in a real Merkle tree under a real signed
+checkpoint, so that what verifies here verifies for the same reasons as elsewhere.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from muniment.controls.assess import assess
+from muniment.controls.catalog import load_frameworks, load_library
+from muniment.controls.model import (
+    AcceptedException,
+    Attestation,
+    Check,
+    Claim,
+    Control,
+    Decision,
+    Framework,
+    Register,
+    Review,
+    Scope,
+    Subject,
+    Workspace,
+)
+from muniment.evidence import (
+    Actor,
+    Code,
+    End,
+    Errored,
+    EvidenceRecord,
+    Exclusion,
+    Life,
+    Method,
+    Observed,
+    Origin,
+    Period,
+    Plan,
+    PlannedPopulation,
+    Span,
+    Start,
+    StoredRecord,
+    StoredRun,
+    Task,
+    Verdict,
+    canonical,
+    digest,
+    failed,
+    passed,
+)
+from muniment.evidence.record import count_by_status, record_id
+from muniment.evidence.store.keys import Signer, trust_in
+from muniment.evidence.store.merkle import InclusionProof, Tree, leaf_hash
+from muniment.evidence.store.note import signed_checkpoint
+from muniment.exports.model import Head, Making, Pack
+from muniment.exports.pack import build_pack
+
+ORIGIN = "example-phone.test/evidence"
+PERIOD = Period(
+    start=datetime(2025, 12, 31, 23, tzinfo=UTC), end=datetime(2026, 12, 31, 23, tzinfo=UTC), zone="Europe/Paris"
+)
+AT = datetime(2026, 11, 24, 3, 12, 33, tzinfo=UTC)
+WEEK = 7 * 86_400
+ENDPOINTS = ("collect.example-phone.test:443", "updates.example-phone.test:443", "accounts.example-phone.test:443")
+CODES = {
+    "tls.version.legacy": Code(
+        "tls.version.legacy",
+        "The server still speaks TLS 1.0 or 1.1.",
+        "RFC 8996",
+        "Switch TLS 1.0 and 1.1 off on the server.",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """All that a pack is made from."""
+
+    workspace: Workspace
+    framework: Framework
+    signer: Signer
+    head: Head
+    tree: Tree
+    records: tuple[StoredRecord, ...]
+    runs: tuple[StoredRun, ...]
+
+    def prove(self, leaf: int) -> InclusionProof:
+        """The proof of one leaf."""
+        return self.tree.inclusion(leaf)
+
+    def pack(self, *, period: Period = PERIOD, at: datetime = AT, mark: str | None = None) -> Pack:
+        """The pack over a period, as a command would make it."""
+        return build_pack(
+            self.workspace,
+            self.framework,
+            assess(self.workspace, self.records, self.runs, period, at),
+            records=self.records,
+            runs=self.runs,
+            head=self.head,
+            prove=self.prove,
+            period=period,
+            at=at,
+            making=Making(
+                "muniment pack iso-iec-27001-2022 --period 2026", {"muniment": "0.1.0"}, "sha256:" + "5" * 64
+            ),
+            library=load_library().controls,
+            codes=CODES,
+            mark=mark,
+        )
+
+
+@cache
+def a_year() -> Sample:
+    """Weekly looks over eleven months: good weeks, a failing spell that was mended, two dead weeks, one broken run."""
+    return sample(_looks)
+
+
+def sample(looks: "Looks", *, weeks: int = 46, framework: str = "iso-iec-27001-2022") -> Sample:
+    """A sample whose records are what `looks` says for each task of each week."""
+    signer = Signer(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), "compliance@example-phone.test")
+    chosen = load_frameworks()[framework]
+    workspace = _workspace(chosen)
+    leaves: list[bytes] = []
+    records: list[StoredRecord] = []
+    runs: list[StoredRun] = []
+    dice = random.Random("example phone")
+    for week in range(weeks):
+        if week in (20, 21):
+            continue
+        _run(workspace, week, looks, dice, leaves, records, runs)
+    tree = Tree([leaf_hash(leaf) for leaf in leaves])
+    checkpoint = signed_checkpoint(ORIGIN, tree.size, tree.root(), signer)
+    head = Head(
+        ORIGIN, checkpoint.size, checkpoint.root, checkpoint.note, "c0ffee" * 6 + "beef", trust_in(signer, ORIGIN)
+    )
+    return Sample(workspace, chosen, signer, head, tree, tuple(records), tuple(runs))
+
+
+class Looks:
+    """What a look at a subject in a week comes to; the base class sees nothing wrong."""
+
+    def verdict(self, check: str, subject: str, week: int, dice: random.Random) -> Verdict | Errored:
+        """A verdict, or the failure to look."""
+        return passed(f"{subject} is as {check} demands.")
+
+    def query(self, check: str, subject: str) -> str:
+        """The query that the record names."""
+        return f"handshake {subject} with TLS 1.0, 1.1, 1.2 and 1.3"
+
+
+class _ExamplePhone(Looks):
+    def verdict(self, check: str, subject: str, week: int, dice: random.Random) -> Verdict | Errored:
+        if check == "tls-endpoints" and subject.startswith("updates") and (14 <= week < 19 or week > 42):
+            return failed("The server accepts TLS 1.0.", "tls.version.legacy")
+        if dice.random() < 0.02:
+            return Errored(cause="net.timeout", message=f"{subject} did not answer within 10 seconds.")
+        return super().verdict(check, subject, week, dice)
+
+
+_looks = _ExamplePhone()
+
+
+def _workspace(framework: Framework) -> Workspace:
+    library = load_library()
+    checks = {
+        "TLS-1": ("tls-endpoints", "tls", "endpoints"),
+        "CON-1": ("opt-in", "consent", None),
+        "EPO-1": ("owners", "endpoint-ownership", "endpoints"),
+    }
+    serving = [each for each in library.controls if any(m.framework == framework.id for m in each.mappings)]
+    automatic = [each.id for each in serving if each.automation == "full"][:3]
+    named = dict(zip(automatic, checks.values(), strict=False))
+    controls = tuple(_adopted(control, named.get(control.id)) for control in serving[:-6])
+    entries = tuple(Subject(id=each, values={"owner": "Platform team", "region": "EU"}) for each in ENDPOINTS)
+    retired = Subject(
+        id="old.example-phone.test:443", values={"owner": "Platform team"}, out_of_scope="switched off in March 2026"
+    )
+    return Workspace(
+        root=Path("example"),
+        organisation="Example Phone Co.",
+        scope=Scope(
+            summary="The collection, storage and use of telemetry of Example Phone Co.'s handsets.",
+            services=("Telemetry collection", "Software updates", "Account portal"),
+            exclusions=("Retail shops",),
+        ),
+        language="en",
+        zone="Europe/Paris",
+        classification="Confidential",
+        period=None,
+        framework_ids=(framework.id,),
+        frameworks={framework.id: framework},
+        controls=controls,
+        checks=tuple(check for control in controls for check in control.checks),
+        decisions=_decisions(framework),
+        exceptions=(
+            AcceptedException(
+                id="EXC-1",
+                control=automatic[0],
+                subject=ENDPOINTS[1],
+                reason="Two handset models of 2016 cannot speak TLS 1.2; they are replaced by the end of the year.",
+                compensating="The endpoint accepts signed payloads only.",
+                requested_by="M. Laurent",
+                approver="S. Okafor",
+                start=datetime(2026, 10, 1, tzinfo=UTC),
+                end=datetime(2027, 1, 1, tzinfo=UTC),
+            ),
+        ),
+        claims=(
+            Claim(id="X1", text="We never collect usage data before you say yes.", controls=(automatic[1],)),
+            Claim(
+                id="X2",
+                text="Your data travels encrypted, always.",
+                controls=(automatic[0],),
+                url="https://example-phone.test/privacy",
+            ),
+        ),
+        attestations=(
+            Attestation(
+                id="ATT-1",
+                control=next(each.id for each in controls if each.automation == "manual"),
+                statement="The management review of 2026 was held on 3 March 2026; minutes are filed.",
+                by="S. Okafor",
+                on=date(2026, 3, 4),
+                until=date(2027, 3, 4),
+            ),
+        ),
+        registers={
+            "endpoints": Register(name="endpoints", path="registers/endpoints.yaml", entries=(*entries, retired))
+        },
+        processors=(),
+        store_path=Path("example/evidence.git"),
+        index_url="sqlite://",
+        key_path=Path("example/key"),
+        trust_path=Path("example/trust.json"),
+        digest="sha256:" + "5" * 64,
+        places={},
+    )
+
+
+def _adopted(control: Control, check: tuple[str, str, str | None] | None) -> Control:
+    checks = ()
+    if check:
+        name, collector, register = check
+        checks = (
+            Check(id=name, control=control.id, collector=collector, register_name=register, cadence=WEEK, grace=86_400),
+        )
+    owner = {"CON": "Privacy team", "TLS": "Platform team"}.get(control.domain, "Security team")
+    reviewed = control.mappings[0].model_copy(update={"review": Review(by="S. Okafor", on=date(2026, 1, 15))})
+    return control.model_copy(update={"owner": owner, "checks": checks, "mappings": (reviewed, *control.mappings[1:])})
+
+
+def _decisions(framework: Framework) -> tuple[Decision, ...]:
+    return tuple(
+        Decision(
+            framework=framework.id,
+            criterion=criterion.id,
+            applicable=not criterion.id.startswith("A.7"),
+            reason="No premises of our own: the supplier's certificate covers them."
+            if criterion.id.startswith("A.7")
+            else "Part of the telemetry service.",
+            implemented="yes" if place % 3 else "partly",
+        )
+        for place, criterion in enumerate(framework.criteria)
+        if place % 7
+    )
+
+
+def _run(
+    workspace: Workspace,
+    week: int,
+    looks: Looks,
+    dice: random.Random,
+    leaves: list[bytes],
+    records: list[StoredRecord],
+    runs: list[StoredRun],
+) -> None:
+    at = datetime(2026, 1, 5, 2, tzinfo=UTC) + timedelta(weeks=week)
+    number = len(runs) + 1
+    actor = Actor(name="scheduler", kind="service", host="evidence-01", trigger="schedule")
+    tasks = tuple(
+        Task(
+            id=f"{check.id}:{subject}",
+            check=check.id,
+            controls=(check.control,),
+            collector=check.collector,
+            subject=subject,
+            settings={"subject": subject},
+            valid_for=check.valid_for,
+        )
+        for check in workspace.checks
+        for subject in (ENDPOINTS if check.register_name else ("consent.parquet",))
+    )
+    populations = tuple(
+        PlannedPopulation(
+            check=check.id,
+            expected=len(ENDPOINTS) if check.register_name else 1,
+            basis="registers/endpoints.yaml" if check.register_name else "the check's own settings",
+            exclusions=(Exclusion(subject="old.example-phone.test:443", reason="switched off in March 2026"),)
+            if check.register_name
+            else (),
+        )
+        for check in workspace.checks
+    )
+    plan = Plan(planned=at, actor=actor, workspace=workspace.digest, tasks=tasks, populations=populations)
+    start = Start(
+        run=number,
+        run_id=plan.run_id,
+        plan=plan,
+        previous_size=len(leaves),
+        previous_root="sha256:" + "0" * 64,
+        versions={"muniment": "0.1.0"},
+    )
+    first = len(leaves)
+    leaves.append(canonical(start))
+    if week == 30:
+        runs.append(StoredRun(start, None, (f"{number:040x}",), range(first, len(leaves))))
+        return
+    made = [_record(task, place, number, at, looks, week, dice) for place, task in enumerate(tasks, start=1)]
+    for record in made:
+        line = canonical(record)
+        records.append(StoredRecord(record, number, len(leaves), digest(line)))
+        leaves.append(line)
+    end = End(
+        run=number,
+        run_id=plan.run_id,
+        ended=at + timedelta(seconds=40),
+        planned=len(tasks),
+        got=len(made),
+        by_status=count_by_status(made),
+        errored=sum(isinstance(record.outcome, Errored) for record in made),
+        milliseconds=40_000,
+    )
+    leaves.append(canonical(end))
+    runs.append(StoredRun(start, end, (f"{number:040x}", f"{number + 1000:040x}"), range(first, len(leaves))))
+
+
+def _record(
+    task: Task, place: int, run: int, at: datetime, looks: Looks, week: int, dice: random.Random
+) -> EvidenceRecord:
+    seen = looks.verdict(task.check, task.subject, week, dice)
+    began = at + timedelta(seconds=place)
+    outcome = (
+        seen
+        if isinstance(seen, Errored)
+        else Observed(
+            origin=Origin(system=f"tls://{task.subject}", query=looks.query(task.check, task.subject)),
+            facts={"week": week},
+            verdict=seen,
+        )
+    )
+    return EvidenceRecord(
+        id=record_id(2026, run, place),
+        task=task.id,
+        check=task.check,
+        controls=task.controls,
+        subject=task.subject,
+        subject_kind="endpoint",
+        collected=Span(start=began, end=began + timedelta(milliseconds=420)),
+        recorded=at + timedelta(seconds=39),
+        method=Method(collector=task.collector, version="1", parameters=task.settings),
+        actor=Actor(name="scheduler", kind="service", host="evidence-01", trigger="schedule"),
+        outcome=outcome,
+        life=Life(valid_until=began + timedelta(seconds=task.valid_for or 0)),
+    )
