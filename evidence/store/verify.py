@@ -75,10 +75,15 @@ def verify_store(
     chain, broken = _chain(database, head)
     pinned = trust is not None
     try:
-        trust = trust or _own_trust(database, chain)
+        own = _own_trust(database, chain)
+        trust = trust or own
+        if trust != own:
+            faults += (Fault("root.foreign", layout.ROOT, "the keys of the store are not those that were pinned"),)
     except IntegrityError as error:
         faults += (Fault.of(error),)
-        return VerifyReport(None, 0, 0, (*faults, *broken, *repository_faults(database)), pinned)
+    if trust is None:  # nobody says whose signatures to believe
+        lost = (link for link in chain if isinstance(link, Fault))
+        return VerifyReport(None, 0, 0, (*faults, *lost, *broken, *repository_faults(database)), pinned)
 
     examiner = Examiner(database, trust)
     found = list(faults)

@@ -1,11 +1,21 @@
-"""Plans, records and stores for the tests: real ones, small and the same every time."""
+"""Plans, records and stores for the tests: real ones, small and the same every time.
 
+As a program it appends runs to a store and prints the number of each that was acknowledged:
+`making.py STORE KEY FIRST COUNT`.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from muniment.evidence import (
     Actor,
+    End,
     Errored,
     EvidenceRecord,
     Method,
@@ -19,16 +29,12 @@ from muniment.evidence import (
     passed,
 )
 from muniment.evidence.record import record_id
-from muniment.evidence.store import Signer, Store
+from muniment.evidence.store import Signer, Store, Trust, VerifyReport, sshsig, verify_store
+from muniment.evidence.store.database import Database
+from muniment.evidence.store.objects import format_commit, parse_commit, with_signature
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ORIGIN = "example.org/evidence"
-
-
-def new_store(folder: Path) -> tuple[Store, Signer]:
-    """An empty store and its key."""
-    signer = Signer.generate(folder / "key", name="Example signer")
-    return Store.create(folder / "evidence.git", origin=ORIGIN, signer=signer, at=NOON), signer
 
 
 def plan_of(tasks: int, at: datetime = NOON, reason: str | None = None) -> Plan:
@@ -82,9 +88,151 @@ def record_at(start: Start, place: int, padding: int = 0, note: str = "") -> Evi
     )
 
 
-def add_run(store: Store, signer: Signer, tasks: int = 6, at: datetime = NOON, padding: int = 0) -> Start:
-    """A whole run, begun and finished."""
-    start = store.begin(plan_of(tasks, at), signer, at=at)
-    later = at + timedelta(minutes=1)
-    store.finish(start, records_of(start, padding=padding), signer, at=later, milliseconds=60_000)
-    return start
+class Bench:
+    """A new store in a folder, its key, and a run in one word."""
+
+    def __init__(self, folder: Path) -> None:
+        self.key_path = folder / "key"
+        self.signer = Signer.generate(self.key_path, name="Example signer")
+        self.path = folder / "evidence.git"
+        self.store = Store.create(self.path, origin=ORIGIN, signer=self.signer, at=NOON)
+        self.trust = self.store.trust()
+
+    def begin(self, tasks: int = 6, number: int = 1) -> Start:
+        """A run that is begun only; the numberth run starts on the numberth hour after noon."""
+        at = NOON + timedelta(hours=number)
+        return self.store.begin(plan_of(tasks, at), self.signer, at=at)
+
+    def finish(self, start: Start, records: list[EvidenceRecord] | None = None, **more: Any) -> End:
+        """End a run, a minute after its plan."""
+        records = records_of(start) if records is None else records
+        at = start.plan.planned + timedelta(minutes=1)
+        return self.store.finish(start, records, self.signer, at=at, milliseconds=60_000, **more)
+
+    def run(self, tasks: int = 6, number: int = 1, padding: int = 0) -> Start:
+        """A whole run."""
+        start = self.begin(tasks, number)
+        self.finish(start, records_of(start, padding=padding))
+        return start
+
+    def verify(self) -> VerifyReport:
+        """Verify with the pinned key."""
+        return verify_store(self.path, self.trust)
+
+
+class Victim:
+    """A store that somebody without its key tampers with, by git's own commands."""
+
+    def __init__(self, path: Path, signer: Signer, trust: Trust) -> None:
+        self.path, self.signer, self.trust = path, signer, trust
+
+    def verify(self, **more: Any) -> VerifyReport:
+        """Verify with the pinned key."""
+        return verify_store(self.path, self.trust, **more)
+
+    def codes(self) -> list[str]:
+        """The codes of all faults."""
+        return [fault.code for fault in self.verify().faults]
+
+    def git(self, *words: str, stdin: bytes = b"", **environment: str) -> str:
+        """Run git on the store."""
+        done = subprocess.run(
+            ["git", *words],
+            cwd=self.path,
+            input=stdin,
+            check=True,
+            capture_output=True,
+            env={**os.environ, "GIT_DIR": str(self.path), **environment},
+        )
+        return done.stdout.decode().strip()
+
+    def file(self, name: str, run: int = 2) -> str:
+        """The path of a file of a run."""
+        return next(path for path in self.paths() if f"/{run:06d}-" in path and path.endswith(f"/{name}"))
+
+    def paths(self) -> list[str]:
+        """Every file at the head."""
+        return self.git("ls-tree", "-r", "--name-only", "HEAD").splitlines()
+
+    def read(self, path: str) -> bytes:
+        """A file at the head."""
+        return self.git("show", f"HEAD:{path}").encode() + b"\n"
+
+    def append(self, changes: dict[str, bytes | None], signer: Signer | None = None) -> None:
+        """A further commit that writes or removes files, signed by this key or by nobody."""
+        tree = self._tree("HEAD", changes)
+        unsigned = format_commit(
+            tree, (self.git("rev-parse", "HEAD"),), "A <a@example.org>", 1_800_000_000, "Tidy up\n"
+        )
+        self._point(with_signature(unsigned, sshsig.sign(unsigned, signer)) if signer else unsigned)
+
+    def rewrite(self, first: str, changes: dict[str, bytes | None], signer: Signer | None = None) -> None:
+        """Bend the history: from the commit with this subject on, files are other than they were.
+
+        The signatures are kept as they were, or made anew with another key.
+        """
+        names = self.git("rev-list", "--reverse", "HEAD").splitlines()
+        subjects = self.git("log", "--reverse", "--format=%s", "HEAD").splitlines()
+        at = next(at for at, subject in enumerate(subjects) if subject.startswith(first))
+        parent = names[at - 1]
+        for name in names[at:]:
+            data = Database(self.path).read(name, "commit")
+            old = parse_commit(data)
+            tree = self._tree(old.tree, changes)
+            bent = data.replace(old.tree.encode(), tree.encode()).replace(old.parents[0].encode(), parent.encode())
+            if signer:
+                payload = parse_commit(bent).payload
+                bent = with_signature(payload, sshsig.sign(payload, signer))
+            parent = self._point(bent)
+
+    def flip(self, path: str, where: float) -> None:
+        """Change one bit inside the packed object of a file at the head; `where` runs from 0 to 1."""
+        pack, start, length = self.packed(self.git("rev-parse", f"HEAD:{path}"))
+        flip_bit(pack, start + 2 + int(where * (length - 3)))
+
+    def packed(self, object_id: str) -> tuple[Path, int, int]:
+        """The pack, offset and packed size of an object."""
+        for index in (self.path / "objects" / "pack").glob("*.idx"):
+            for line in self.git("verify-pack", "-v", str(index)).splitlines():
+                words = line.split()
+                if words[0] == object_id:
+                    return index.with_suffix(".pack"), int(words[4]), int(words[3])
+        raise KeyError(object_id)
+
+    def _tree(self, tree: str, changes: dict[str, bytes | None]) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            index = {"GIT_INDEX_FILE": f"{folder}/index"}
+            self.git("read-tree", tree, **index)
+            for path, data in changes.items():
+                blob = "0" * 40 if data is None else self.git("hash-object", "-w", "--stdin", stdin=data)
+                line = f"{'0' if data is None else '100644'} {blob}\t{path}\n"
+                self.git("update-index", "--index-info", stdin=line.encode(), **index)
+            return self.git("write-tree", **index)
+
+    def _point(self, commit: bytes) -> str:
+        name = self.git("hash-object", "-w", "-t", "commit", "--stdin", stdin=commit)
+        self.git("update-ref", "refs/heads/evidence", name)
+        return name
+
+
+def flip_bit(path: Path, at: int) -> None:
+    """Change one bit of a file, whatever its mode."""
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x10
+    path.write_bytes(data)
+
+
+def main() -> None:
+    """Append runs to a store."""
+    path, key, first, count = sys.argv[1:]
+    store, signer = Store.open(Path(path)), Signer.load(Path(key))
+    for number in range(int(first), int(first) + int(count)):
+        at = NOON + timedelta(hours=number)
+        start = store.begin(plan_of(6, at), signer, at=at)
+        store.finish(start, records_of(start), signer, at=at + timedelta(minutes=1), milliseconds=60_000)
+        print(number, flush=True)
+
+
+if __name__ == "__main__":
+    main()
