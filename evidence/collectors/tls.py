@@ -179,7 +179,7 @@ def _facts(settings: TlsSettings, looks: Sequence[Look], store: TrustStore, trus
     return TlsFacts(
         origin=Origin(
             system=f"tls://{settings.host}:{settings.port}",
-            query=f"ClientHellos for {name}" + (f" after {settings.starttls} STARTTLS" if settings.starttls else ""),
+            query=_query(settings),
             tools=(trust, Tool(name=policy.id, version=policy.version, digest=policy.digest)),
         ),
         server_name=name,
@@ -189,6 +189,14 @@ def _facts(settings: TlsSettings, looks: Sequence[Look], store: TrustStore, trus
         connects=sum(seen.connects for seen in looks),
         resets=sum(seen.resets for seen in looks),
     )
+
+
+def _query(settings: TlsSettings) -> str:
+    """What was sent, in words; `connects` of the facts says how often."""
+    before = f"STARTTLS by {settings.starttls}, then " if settings.starttls else ""
+    name = "no server_name" if is_literal(_server_name(settings)) else f"server_name {_server_name(settings)}"
+    offered = f"{', '.join(VERSIONS)}; {len(SUITES)} suites and {len(GROUPS)} groups, alone and in classes"
+    return f"port {settings.port}: {before}ClientHellos with {name} that offer {offered}; one full handshake"
 
 
 def _presented(seen: Look) -> list[tuple[bytes, ...]]:

@@ -5,7 +5,7 @@ at any address is a fail; then anything unseen makes the whole inconclusive; onl
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from muniment.evidence.collectors._tls.facts import Certificate, Chain, Name, Sight, TlsFacts
@@ -20,7 +20,7 @@ _WEAK_HASHES = ("md5", "sha1")
 
 @dataclass(frozen=True)
 class Point:
-    """One thing to say: a code and the clause of a sentence that follows "the server"."""
+    """One thing to say: a code, and the words that follow "the server"."""
 
     code: str
     text: str
@@ -31,8 +31,8 @@ def judge(facts: TlsFacts, policy: Policy, expected_issuer: str | None, at: date
     strangers = list(_intercepted(facts, expected_issuer)) if expected_issuer else []
     if strangers:
         return _verdict(Status.INCONCLUSIVE, "may not be what answered, under", strangers, [], policy)
-    faults = list(_each(_faults(facts, sight, policy, at) for sight in facts.sights))
-    unseen = list(_each(_unseen(sight) for sight in facts.sights))
+    faults = [point for sight in facts.sights for point in _placed(facts, sight, _faults(facts, sight, policy, at))]
+    unseen = [point for sight in facts.sights for point in _placed(facts, sight, _unseen(sight))]
     notes = list(_notes(facts, at))
     if faults:
         return _verdict(Status.FAIL, "does not meet", faults, notes, policy)
@@ -195,9 +195,10 @@ def _is_weak(certificate: Certificate) -> bool:
     return any(word in certificate.signature.lower() for word in _WEAK_HASHES)
 
 
-def _each(points: Iterable[Iterable[Point]]) -> Iterator[Point]:
-    """All points, each said once."""
-    return iter(dict.fromkeys(point for some in points for point in some))
+def _placed(facts: TlsFacts, sight: Sight, points: Iterable[Point]) -> Iterator[Point]:
+    """Each point once, with its addresses where not all addresses showed the same."""
+    where = f" (at {_listed(sight.addresses)})" if len(facts.sights) > 1 else ""
+    return (replace(point, text=point.text + where) for point in dict.fromkeys(points))
 
 
 def _listed(words: Iterable[str]) -> str:

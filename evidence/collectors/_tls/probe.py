@@ -177,5 +177,5 @@ def _failure(error: CouldNotLook | NotTls) -> Failure:
         case CouldNotLook():
             return Failure(cause=error.cause, message=error.what)
         case NotTls():
-            seen = f"it began with {error.seen!r}" if error.seen else "it said too much without an end"
-            return Failure(cause="tls.absent", message=f"what answers does not speak TLS: {seen}")
+            seen = f"its answer begins with {error.seen!r}" if error.seen else "its answer has no end"
+            return Failure(cause="tls.absent", message=f"does not speak TLS ({seen})")
