@@ -1,0 +1,246 @@
+"""A certificate authority and TLS servers on loopback, for the demonstration and for tests.
+
+    authority = DemoAuthority(folder)
+    identity = authority.issue("www.example.test", since, until)
+    with TlsServer("good", identity) as server:
+        server.port
+        server.swap_certificate(authority.issue("www.example.test", later, latest))
+
+The validity of a certificate is given by the caller, so that a history under an injected clock meets certificates that
+were valid at each of its instants. The keys are made anew each time and trusted by nobody but the demonstration.
+"""
+
+import contextlib
+import socket
+import socketserver
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+Kind: TypeAlias = Literal["good", "legacy", "hang"]
+
+LOOPBACK = "127.0.0.1"
+LIFETIME = timedelta(days=90)
+
+_ORGANISATION = "Example Phone Co. (demonstration)"
+_SINCE, _UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)  # the authority's own validity
+_PATIENCE = 5.0  # seconds that a server waits for a peer that says nothing
+_POLL = 0.05  # seconds between looks for the end
+
+# The TLS 1.2 suites of Mozilla's "intermediate" configuration 6.0 that an ECDSA key can serve.
+_GOOD_SUITES = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
+# What old clients needed: CBC with SHA-1, which OpenSSL 3 serves below TLS 1.2 at security level 0 only.
+_LEGACY_SUITES = f"{_GOOD_SUITES}:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:@SECLEVEL=0"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A certificate and its private key, as PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+class DemoAuthority:
+    """A certificate authority with EC P-256 keys. `trust` is its root as a PEM file; keys lie beside it, mode 0600."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._numbers = count(1)
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._root = self._make_root()
+        self.trust = folder / "root.pem"
+        self.trust.write_bytes(self._root.public_bytes(Encoding.PEM))
+
+    def issue(self, name: str, not_before: datetime, not_after: datetime | None = None) -> Identity:
+        """A server certificate for one DNS name; without an end it is valid for 90 days."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            _builder(name, self._root.subject, key, not_before, not_after or not_before + LIFETIME)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(digital_signature=True), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(self._authority_key(), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        stem = self._folder / f"{name}-{next(self._numbers)}"
+        identity = Identity(certificate=stem.with_name(f"{stem.name}.pem"), key=stem.with_name(f"{stem.name}.key"))
+        identity.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+        identity.key.touch(mode=0o600)
+        identity.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return identity
+
+    def _make_root(self) -> x509.Certificate:
+        name = f"{_ORGANISATION} root"
+        return (
+            _builder(name, _named(name), self._key, _SINCE, _UNTIL)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(key_cert_sign=True), critical=True)
+            .add_extension(self._authority_key(), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+
+    def _authority_key(self) -> x509.AuthorityKeyIdentifier:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+
+
+class TlsServer:
+    """One TLS server on a free port of loopback, on threads of its own; it serves from `with` on and is gone after it.
+
+    `good` speaks TLS 1.2 and 1.3 as Mozilla's intermediate configuration 6.0 asks; `legacy` still speaks TLS 1.0 and
+    1.1 as well; `hang` takes connections and says nothing, and needs no identity.
+    """
+
+    host = LOOPBACK
+
+    def __init__(self, kind: Kind, identity: Identity | None = None) -> None:
+        self._context = _CONTEXTS[kind]()
+        if identity is not None:
+            self.swap_certificate(identity)
+        self._server = _Server(self._context)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), name=f"tls-{kind}")
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._server.server_address[1])
+
+    def swap_certificate(self, identity: Identity) -> None:
+        """Serve another certificate, from the next connection on.
+
+        Raises:
+            ValueError: the server hangs, and has no certificate to show.
+        """
+        if self._context is None:
+            raise ValueError("a server that says nothing shows no certificate")
+        self._context.load_cert_chain(identity.certificate, identity.key)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.hang_up()
+        self._server.server_close()
+
+
+def _builder(
+    name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, not_before: datetime, not_after: datetime
+) -> x509.CertificateBuilder:
+    public = key.public_key()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_named(name))
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    )
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, _ORGANISATION), x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    )
+
+
+def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        key_cert_sign=key_cert_sign,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _good() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_GOOD_SUITES)
+    context.set_ecdh_curve("prime256v1")  # Python 3.11 names one group or takes all, and the policy forbids P-521
+    return context
+
+
+def _legacy() -> ssl.SSLContext:
+    """`MINIMUM_SUPPORTED` leaves TLS 1.0 on without naming it, which Python would warn of; SSL 3.0 stays off."""
+    context = _good()
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers(_LEGACY_SUITES)
+    return context
+
+
+def _silent() -> None:
+    return None
+
+
+_CONTEXTS: dict[Kind, Callable[[], ssl.SSLContext | None]] = {"good": _good, "legacy": _legacy, "hang": _silent}
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    """One thread for each connection. `hang_up` ends those that are open, so that closing waits for nobody."""
+
+    request_queue_size = 64
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        super().__init__((LOOPBACK, 0), _Connection)
+        self._context = context
+        self._open: set[socket.socket] = set()
+        self._guard = threading.Lock()
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        connection, peer = super().get_request()
+        if self._context is not None:
+            connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        with self._guard:
+            self._open.add(connection)
+        return connection, peer
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._guard:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        with self._guard, contextlib.suppress(OSError):
+            for connection in self._open:
+                # Not SSLSocket's own, which would take the TLS object from under the thread that uses it.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    """Shakes hands, then reads until the peer goes. What a peer does wrong is its own affair."""
+
+    request: socket.socket
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if isinstance(self.request, ssl.SSLSocket):
+                self.request.settimeout(_PATIENCE)
+                self.request.do_handshake()
+            while self.request.recv(4096):
+                pass
