@@ -100,7 +100,7 @@ def holes(
     """What half-open spans leave of `[start, end)`, in order. Spans may overlap, touch, be empty or reach outside."""
     left = []
     reached = start
-    for span_start, span_end in sorted(spans):
+    for span_start, span_end in sorted(span for span in spans if span[0] < span[1]):
         if span_start >= end:
             break
         if span_start > reached:

@@ -143,11 +143,11 @@ def _setting_faults(
 
 
 def _place(workspace: Workspace, check: Check, subject: Subject | None, key: str) -> Place:
-    """Where a setting is written: in the check, else in the entry, else in the defaults; else where it could be."""
+    """Where a setting is written: in the check, else in the entry, else in the defaults; else the check itself."""
     at: list[tuple[str, ...]] = [("check", check.id, "settings", key)]
     if subject is not None and check.register_name is not None:
         entry = ("register", check.register_name, "entry", subject.id)
-        at += [(*entry, key), ("register", check.register_name, "defaults", key), entry]
+        at += [(*entry, key), ("register", check.register_name, "defaults", key)]
     at += [("check", check.id, "settings"), ("check", check.id)]
     return next(workspace.places[each] for each in at if each in workspace.places)
 

@@ -53,7 +53,7 @@ def _spell(value: JsonValue) -> str:
     if value is None:
         return "not recorded"
     if isinstance(value, list):
-        return " or ".join(str(item) for item in value)
+        return " or ".join(str(item) for item in value) or "empty"
     if isinstance(value, dict) and value.keys() <= {"min", "max"}:
         return " and ".join(f"{'at least' if key == 'min' else 'at most'} {limit}" for key, limit in value.items())
     return str(value)

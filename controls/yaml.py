@@ -31,6 +31,7 @@ M = TypeVar("M", bound=BaseModel)
 Path_ = tuple[str | int, ...]
 
 _TEXT = "tag:yaml.org,2002:str"
+_RESOLVED = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "merge")}
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
@@ -170,7 +171,7 @@ def _plain_scalar(file: Path, node: ScalarNode) -> JsonValue:
     text: str = node.value
     if node.tag == _TEXT and node.style is not None:
         return text
-    if node.style is not None or not str(node.tag).startswith("tag:yaml.org,2002:"):
+    if node.style is not None or node.tag not in _RESOLVED:
         raise _node_fault(file, node, f"the tag {node.tag}", "remove it: tags are not read")
     if _INTEGER.fullmatch(text) and len(text) <= 16:
         return text if node.tag == _TEXT else int(text)
@@ -226,7 +227,9 @@ def _explain(file: Path, node: Node | None, model: type[BaseModel], detail: Erro
         return fault_at(place, f"`{given}` cannot be the {name}{where}", did_you_mean(str(given), known))
     if kind == "string_type" and isinstance(given, int | bool):
         return fault_at(place, f"`{name}` is text{where}", f'put it in quotes: "{given}"')
-    return fault_at(place, f"`{name}`{where}: {detail['msg'].removeprefix('Value error, ')}" if path else detail["msg"])
+    words = detail["msg"].removeprefix("Value error, ")
+    about = f"`{name}`{where}" if isinstance(name, str) and name else _spell(path).removeprefix(" in ")
+    return fault_at(place, f"{about}: {words}" if about else words)
 
 
 def _spell(path: Sequence[str | int]) -> str:
