@@ -1,8 +1,9 @@
 """One commit of the log, held against the commits before it. Damage is told and stepped over, never raised.
 
-The order of the rules: who signed the commit; which files it touched; which of them its statement covers; whether each
-is the one that was signed, down to the record; whether the leaves lead from the old root to the new; whether
-checkpoint, right edge and message say the same; and whether the run makes sense.
+The order of the rules, from the particular to the general: whether there is a signed statement; which files the commit
+touched and whether the statement covers them; whether each is the one that was signed, down to the record; whether the
+leaves lead from the old root to the new; whether the run makes sense; whether checkpoint, right edge and message say
+the same; and who signed the commit.
 """
 
 from collections.abc import Iterator, Sequence
@@ -72,7 +73,7 @@ class Examiner:
         """The faults of the next commit."""
         path = commit.trailers.get("Entry", "")
         where = place(run_place(run_number(path)), f"commit {name[:12]}")
-        faults = [*self._commit_signature(commit, where)]
+        faults: list[Fault] = []
         changes = changes_between(self._database, None if self._gap else self._tree, commit.tree)
         covering = None
         if path not in changes.added:
@@ -85,14 +86,14 @@ class Examiner:
                 faults.append(Fault.of(error, where, "" if error.where == path else path))
         if self._gap and covering is not None:
             changes = _only_covered(changes, covering, path)
-        content = [*changes.faults, *self._tampered(changes), *_uncovered(changes, covering, path)]
+        faults += [*changes.faults, *self._tampered(changes), *_uncovered(changes, covering, path)]
         if covering is not None:
-            content += self._content(covering, changes)
-        content += self._head(commit, changes, covering, where)
+            faults += self._content(covering, changes)
+        faults += [*self._head(commit, changes, covering, where), *self._signature(commit, where)]
         self._tree, self._gap = commit.tree, False
-        return content + faults
+        return faults
 
-    def _commit_signature(self, commit: Commit, where: str) -> Iterator[Fault]:
+    def _signature(self, commit: Commit, where: str) -> Iterator[Fault]:
         if commit.signature is None:
             yield Fault("commit.unsigned", where, "the commit carries no signature")
             return

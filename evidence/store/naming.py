@@ -53,7 +53,7 @@ def unreadable(run: int, path: str, salvage: bytes, signed: Sequence[bytes], nam
     while intact < min(len(lines), len(signed)) and leaf_hash(lines[intact]) == signed[intact]:
         intact += 1
     if intact == len(signed):
-        what = "the page is damaged behind its last record; all its records can still be read"
+        what = "git's wrapping of the page is damaged; all its records can still be read"
         return (Fault("page.damaged", place(run_place(run), path), what),)
     what = f"{_name(names, intact)} is damaged"
     after = len(signed) - intact - 1

@@ -30,7 +30,10 @@ from muniment.evidence import (
 )
 from muniment.evidence.record import record_id
 from muniment.evidence.store import Signer, Store, Trust, VerifyReport, sshsig, verify_store
+from muniment.evidence.store.append import Draft
+from muniment.evidence.store.commit import writing
 from muniment.evidence.store.database import Database
+from muniment.evidence.store.log import Log
 from muniment.evidence.store.objects import format_commit, parse_commit, with_signature
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -119,6 +122,29 @@ class Bench:
         """Verify with the pinned key."""
         return verify_store(self.path, self.trust)
 
+    def git(self, *words: str) -> str:
+        """Run git on the store."""
+        done = subprocess.run(["git", *words], cwd=self.path, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def git_commits(self) -> list[str]:
+        """The ids of all commits, oldest first, as git lists them."""
+        return self.git("rev-list", "--reverse", "HEAD").splitlines()
+
+    def page_sizes(self) -> list[int]:
+        """The size of each page of records."""
+        lines = (line.split() for line in self.git("ls-tree", "-r", "-l", "HEAD").splitlines())
+        return [int(size) for _, _, _, size, path in lines if "records-" in path]
+
+    def append_unknown_leaf(self) -> None:
+        """A commit as a later version may make it, with a leaf of a kind that this one does not know."""
+        log = Log(self.path)
+        head = log.head()
+        pages = {"decisions/0001.json": [b'{"decision":"sign-off","schema":"muniment.decision/1"}']}
+        draft = Draft("decision", "Sign-off", "decisions/0001.dsse.json", pages, runs=head.runs)
+        with writing(log, ORIGIN, self.signer, NOON, "begin") as writer:
+            writer.commit(draft, head)
+
 
 class Victim:
     """A store that somebody without its key tampers with, by git's own commands."""
@@ -157,6 +183,12 @@ class Victim:
     def read(self, path: str) -> bytes:
         """A file at the head."""
         return self.git("show", f"HEAD:{path}").encode() + b"\n"
+
+    def read_pages(self, until: str) -> list[str]:
+        """The lines of all pages of a run before this one."""
+        folder = until.rpartition("/")[0]
+        pages = [path for path in self.paths() if path.startswith(f"{folder}/records-") and path < until]
+        return [line for page in pages for line in self.read(page).decode().splitlines()]
 
     def append(self, changes: dict[str, bytes | None], signer: Signer | None = None) -> None:
         """A further commit that writes or removes files, signed by this key or by nobody."""
