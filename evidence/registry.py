@@ -13,13 +13,14 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from muniment.evidence.collector import Collector, Settings
 from muniment.evidence.errors import CouldNotLook, UsageError
-from muniment.evidence.model import digest
+from muniment.evidence.model import canonical, digest
 from muniment.evidence.record import Method, Task
 
 GROUP = "muniment.collectors"
@@ -52,12 +53,11 @@ class Registration:
 
     def method(self, collector: type[AnyCollector], task: Task) -> Method:
         """What the record says of the code that looked."""
-        file = inspect.getsourcefile(collector)
         return Method(
             collector=self.id,
             version=collector.version,
             package=self.origin,
-            code=digest(Path(file).read_bytes()) if file else None,
+            code=_code_digest(collector, alone=isinstance(self.source, Path)),
             parameters=task.settings,
         )
 
@@ -132,6 +132,22 @@ def _ids_in(text: str) -> Iterator[str]:
                         | ast.AnnAssign(target=ast.Name("id"), value=ast.Constant(str() as id_))
                     ):
                         yield id_
+
+
+@cache
+def _code_digest(collector: type[AnyCollector], *, alone: bool) -> str | None:
+    """The digest of the file of the workspace, or of all Python files in the folder of a package's module.
+
+    A packaged collector may spread over several modules; whoever changes one of them changes what looked.
+    """
+    name = inspect.getsourcefile(collector)
+    if name is None:
+        return None
+    file = Path(name)
+    if alone:
+        return digest(file.read_bytes())
+    files = sorted(file.parent.rglob("*.py"))
+    return digest(canonical([[each.relative_to(file.parent).as_posix(), digest(each.read_bytes())] for each in files]))
 
 
 def _from_package(point: EntryPoint) -> object:

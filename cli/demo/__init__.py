@@ -1,1 +1,1 @@
-"""The demonstration: real services on loopback, a year of evidence about them, and the pack that it gives."""
+"""The demonstration: a made-up phone maker, its own loopback services, and a year of evidence really collected."""

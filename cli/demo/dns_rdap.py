@@ -43,9 +43,13 @@ class NameServer:
     """
 
     def __init__(self, zone: Mapping[str, Sequence[tuple[str, str]]]) -> None:
-        self._zone = {dns.name.from_text(name): tuple(records) for name, records in zone.items()}
+        self.serve(zone)
         self._udp, self._tcp = _on_one_port(self)
         self._threads = (_thread(self._udp), _thread(self._tcp))
+
+    def serve(self, zone: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+        """Answer from this zone, from the next question on."""
+        self._zone = {dns.name.from_text(name): tuple(records) for name, records in zone.items()}
 
     @property
     def address(self) -> str:

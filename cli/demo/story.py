@@ -1,0 +1,98 @@
+"""The story of the demonstration: a workspace is written, eleven months are lived through, and today is collected.
+
+The months before today are real runs under a clock that was set: real connections, real queries, real signatures. Only
+the dates are those of the story.
+"""
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from string import Template
+
+from muniment.cli.collecting import Collected, planned, run
+from muniment.cli.demo import consent_log
+from muniment.cli.demo.world import HOSTS, LAST, WITHOUT_RUN, World
+from muniment.cli.desk import Desk
+from muniment.cli.setup import complete
+from muniment.evidence import Actor
+
+FILES = Path(__file__).with_name("workspace")
+STEP = timedelta(weeks=2)
+ORIGIN = "example-phone.test/evidence"
+
+# How large the consent log of a step is, and how many violations of each class it holds.
+_EARLIER = {"acts": 1_500, "events": 8_000, "violations": {}}
+_SLIP = {**_EARLIER, "violations": {"withdrawn": 2}}
+_TODAY = {"acts": 12_500, "events": 100_000, "violations": {"before": 3, "withdrawn": 4, "incognito": 1}}
+_SLIPPED_AT = 12
+
+
+def write_workspace(root: Path, world: World, now: datetime) -> None:
+    """Write the files that people would have written, a key, and an empty store, opened before the first step."""
+    began = instant_of(0, now)
+    day = timedelta(days=1)
+    words = {
+        "period": f"{began.replace(day=1):%Y-%m-%d}..{now:%Y-%m-%d}",
+        "resolver": world.resolver,
+        "legacy_port": str(world.port("legacy.example-phone.test")),
+        "said_on": f"{began:%Y-%m-%d}",
+        "exception_start": f"{instant_of(17, now):%Y-%m-%d}",
+        "exception_end": f"{now + 60 * day:%Y-%m-%d}",
+        "attested_on": f"{now - 40 * day:%Y-%m-%d}",
+        "attested_until": f"{now + 325 * day:%Y-%m-%d}",
+        "review": f"{now + 120 * day:%Y-%m-%d}",
+        "record": f"EV-{now:%Y}-{LAST + 1 - len(WITHOUT_RUN):06d}-0001",
+        "endpoints": "".join(world.entries(0)),
+    }
+    for source in sorted(FILES.rglob("*")):
+        if source.is_file() and "__pycache__" not in source.parts:
+            target = root / source.relative_to(FILES)
+            target = target.with_name(".gitignore") if target.name == "gitignore" else target
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(Template(source.read_text("utf-8")).substitute(words), "utf-8")
+    (root / ".muniment").mkdir()
+    (root / ".muniment" / "demo.json").write_text('{"demo": true}\n')
+    (root / "trust").mkdir()
+    shutil.copyfile(world.authority.trust, root / "trust" / "demo-ca.pem")
+    world.write_bootstrap(root / "registers" / "rdap-bootstrap.json")
+    for _ in complete(root, origin=ORIGIN, at=began - day):
+        pass
+
+
+def live_through(root: Path, world: World, now: datetime, tell: Callable[[int, int], None]) -> tuple[Collected, ...]:
+    """Every run of the story, the last of them today. `tell` is given the step and the number of steps."""
+    collected = []
+    for step in range(LAST + 1):
+        tell(step, LAST + 1)
+        if step not in WITHOUT_RUN:
+            collected.append(_live_one(root, world, step, now))
+    tell(LAST + 1, LAST + 1)
+    return tuple(collected)
+
+
+def instant_of(step: int, now: datetime) -> datetime:
+    """The instant of a step: two weeks apart, the last of them now."""
+    return now - (LAST - step) * STEP
+
+
+def _live_one(root: Path, world: World, step: int, now: datetime) -> Collected:
+    at = instant_of(step, now)
+    world.become(step, at)
+    _write_endpoints(root, world, step)
+    size = _TODAY if step == LAST else _SLIP if step == _SLIPPED_AT else _EARLIER
+    consent_log.write_log(root / "consent", start=at - STEP, until=at, seed=step, **size)
+    desk = Desk(root, clock=lambda: at)
+    tasks, populations = planned(desk, everything=True)
+    actor = Actor(name="demonstration", kind="service", host="localhost", trigger="schedule")
+    collected = run(desk, tasks, populations, actor=actor)
+    desk.index.close()
+    return collected
+
+
+def _write_endpoints(root: Path, world: World, step: int) -> None:
+    """The register as people had it at a step: hosts join over the months."""
+    if step == 0 or any(host.since == step for host in HOSTS):
+        text = Template((FILES / "registers" / "endpoints.yaml").read_text("utf-8"))
+        words = {"endpoints": "".join(world.entries(step))}
+        (root / "registers" / "endpoints.yaml").write_text(text.substitute(words), "utf-8")

@@ -1,0 +1,115 @@
+"""A workspace that is open on the desk: what a command needs of it, made when it is first asked for."""
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from muniment.cli.clock import now
+from muniment.controls.workspace import Workspace, load_workspace
+from muniment.evidence.errors import UsageError
+from muniment.evidence.record import Actor
+from muniment.evidence.registry import Registry, discover
+
+if TYPE_CHECKING:
+    from muniment.evidence.index import Index
+    from muniment.evidence.store import Signer, Store, Trust
+
+MARK = "muniment.yaml"
+
+
+@dataclass
+class Desk:
+    """One workspace, opened at its `root`; `clock` is the only thing that knows the time."""
+
+    root: Path
+    clock: Callable[[], datetime] = now
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """What the organisation wrote, validated as a whole."""
+        return load_workspace(self.root)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The collectors of the installed packages and of the workspace's `collectors/` folder."""
+        folder = self.root / "collectors"
+        return discover(folder if folder.is_dir() else None)
+
+    @cached_property
+    def store(self) -> "Store":
+        """The evidence store."""
+        from muniment.evidence.store import Store
+
+        return Store.open(self.workspace.store_path)
+
+    @cached_property
+    def signer(self) -> "Signer":
+        """Who signs runs and packs."""
+        from muniment.evidence.store import Signer
+
+        return Signer.load(self.workspace.key_path)
+
+    @cached_property
+    def trust(self) -> "Trust":
+        """The origin and keys that this side has pinned, which the store cannot change."""
+        from muniment.evidence.store import Trust
+
+        return Trust.load(self.workspace.trust_path)
+
+    @cached_property
+    def index(self) -> "Index":
+        """The rebuildable index."""
+        from muniment.evidence.index import Index
+
+        return Index.open(self.workspace.index_url)
+
+    def actor(self, trigger: str = "manual") -> Actor:
+        """The person or service at the keyboard."""
+        kind = "service" if os.environ.get("CI") else "human"
+        name = os.environ.get("MUNIMENT_ACTOR") or getpass.getuser()
+        return Actor(name=name, kind=kind, host=socket.gethostname(), trigger=trigger)
+
+
+def desk_of(context: typer.Context) -> Desk:
+    """The desk that a command's options point at.
+
+    Raises:
+        UsageError: neither the option nor a folder above this one is a workspace.
+    """
+    asked: Path | None = context.obj["workspace"]
+    return Desk(find_root(asked))
+
+
+def find_root(asked: Path | None) -> Path:
+    """The folder that was asked for, or the nearest one upwards, that holds `muniment.yaml`."""
+    here = (asked or Path.cwd()).resolve()
+    for folder in (here,) if asked else (here, *here.parents):
+        if (folder / MARK).is_file():
+            return folder
+    raise UsageError(
+        f"there is no {MARK} in {here}{'' if asked else ' or above it'}",
+        mend="`muniment init` makes a workspace here; `--workspace DIR` names another",
+    )
+
+
+def known(word: str, words: Iterable[str], noun: str) -> str:
+    """The word, if it is one of those.
+
+    Raises:
+        UsageError: it is not; the nearest one is suggested.
+    """
+    choices = sorted(words)
+    if word in choices:
+        return word
+    near = get_close_matches(word, choices, n=1)
+    mend = f"did you mean {near[0]}?" if near else f"there are: {', '.join(choices[:12])}" if choices else None
+    raise UsageError(f"unknown {noun} {word!r}", mend=mend)

@@ -1,0 +1,214 @@
+"""`muniment doctor`: is everything in place? Each line is ok, warn or fail, and says what mends it."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from muniment.cli.desk import Desk
+
+State = Literal["ok", "warn", "fail"]
+
+COULD_NOT = 3
+_SYMBOLS: dict[State, tuple[str, str]] = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
+_LEAST_FREE = 200 * 1024 * 1024  # bytes; a pack and a few hundred runs fit in
+_OLDEST_GIT = (2, 39)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was looked at, how it stands, and what mends it."""
+
+    what: str
+    state: State
+    sentence: str
+    mend: str | None = None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(doctor)
+
+
+def doctor(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False
+) -> int:
+    """Look at everything that the commands need: programs, fonts, files, keys, store, index, disk, collectors."""
+    from rich.text import Text
+
+    from muniment.cli.console import print_json, result, table
+    from muniment.cli.desk import Desk, desk_of
+    from muniment.evidence.errors import UsageError
+
+    lines = list(_machine())
+    try:
+        desk: Desk | None = desk_of(context)
+    except UsageError as error:
+        desk = None
+        lines.append(Line("workspace", "warn", error.what, error.mend))
+    if desk is not None:
+        lines += _workspace(desk)
+    worst = COULD_NOT if any(line.state == "fail" for line in lines) else 0
+    if as_json:
+        print_json("muniment.doctor/1", ok=worst == 0, lines=[vars(line) for line in lines])
+        return worst
+    rows = []
+    for line in lines:
+        symbol, colour = _SYMBOLS[line.state]
+        sentence = line.sentence if line.mend is None else f"{line.sentence}\n→ {line.mend}"
+        rows.append((Text(f"{symbol} {line.state}", style=colour), line.what, Text(sentence)))
+    result().print(table(["", "WHAT", "HOW IT STANDS"], rows))
+    return worst
+
+
+def _machine() -> Iterator[Line]:
+    """What does not depend on a workspace."""
+    running = ".".join(str(part) for part in sys.version_info[:3])
+    supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield Line("Python", "ok" if supported else "warn", running, None if supported else "use Python 3.11 to 3.13")
+    yield _git()
+    yield _engine()
+
+
+def _git() -> Line:
+    path = shutil.which("git")
+    if path is None:
+        return Line("git", "fail", "git is not on the PATH", "apt-get install git")
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.split()
+    found = tuple(int(part) for part in answer[2].split(".")[:2]) if len(answer) > 2 else (0, 0)
+    if found < _OLDEST_GIT:
+        return Line(
+            "git", "fail", f"git {answer[2] if len(answer) > 2 else 'of an unknown version'}", "use git 2.39 or newer"
+        )
+    return Line("git", "ok", answer[2])
+
+
+def _engine() -> Line:
+    """WeasyPrint, which needs the system's Pango."""
+    from muniment.exports.pdf import engine_versions
+
+    try:
+        versions = engine_versions()
+    except (ImportError, OSError) as error:
+        first = str(error).strip().partition("\n")[0]
+        packages = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+        return Line("PDF", "fail", f"the PDF engine does not load: {first}", f"apt-get install {packages}")
+    words = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return Line("PDF", "ok", f"{words}; the fonts come with Muniment")
+
+
+def _workspace(desk: "Desk") -> Iterator[Line]:
+    """Each part of the workspace; what rests on a part that fails is not looked at."""
+    from muniment.evidence.errors import MunimentError
+
+    looks: tuple[tuple[str, Callable[[Desk], Line]], ...] = (
+        ("files", _files),
+        ("collectors", _collectors),
+        ("key", _key),
+        ("store", _store),
+        ("pin", _pin),
+        ("index", _index),
+        ("disk", _disk),
+        ("clock", _clock),
+        ("schedule", _schedule),
+    )
+    for what, look in looks:
+        try:
+            yield look(desk)
+        except MunimentError as error:
+            yield Line(what, "fail", str(error), error.mend)
+            if what == "files":
+                return
+
+
+def _files(desk: "Desk") -> Line:
+    from muniment.cli.collecting import planned
+    from muniment.cli.words import counted
+
+    tasks, _ = planned(desk, everything=True)
+    workspace = desk.workspace
+    words = f"{counted(len(workspace.controls), 'control')}, {counted(len(workspace.checks), 'check')}"
+    if not tasks:
+        return Line(
+            "files", "warn", f"{words}, and no subject to look at", "name endpoints in registers/endpoints.yaml"
+        )
+    return Line("files", "ok", f"{words}, {counted(len(tasks), 'subject')} to look at")
+
+
+def _collectors(desk: "Desk") -> Line:
+    from muniment.cli.words import counted
+    from muniment.evidence.errors import CouldNotLook
+
+    broken = []
+    for registration in desk.registry.values():
+        try:
+            registration.load()
+        except CouldNotLook as error:
+            broken.append(f"{registration.id}: {error}")
+    if broken:
+        return Line("collectors", "fail", "; ".join(broken), "mend the file or install what it needs")
+    return Line("collectors", "ok", f"{counted(len(desk.registry), 'collector')}, all of which import")
+
+
+def _key(desk: "Desk") -> Line:
+    return Line("key", "ok", f"{desk.signer.name}, {desk.signer.fingerprint}, readable by you alone")
+
+
+def _store(desk: "Desk") -> Line:
+    from muniment.cli.words import counted
+
+    checkpoint = desk.store.checkpoint()
+    return Line("store", "ok", f"{checkpoint.origin}, {counted(checkpoint.size, 'leaf', 'leaves')}, head signed")
+
+
+def _pin(desk: "Desk") -> Line:
+    if desk.trust != desk.store.trust():
+        return Line(
+            "pin",
+            "fail",
+            "the store names other signers than this side has pinned",
+            "find out why before you trust the store; a new pin is an act of two people",
+        )
+    return Line("pin", "ok", "the pinned signers are those of the store")
+
+
+def _index(desk: "Desk") -> Line:
+    from muniment.cli.words import counted
+
+    new = desk.index.update(desk.store)
+    wrong = desk.index.check_against(desk.store)
+    if wrong:
+        return Line("index", "fail", f"rows differ from the store: {wrong[0]}", "muniment index rebuild")
+    return Line("index", "ok", "equal to the store" + (f" after {counted(new, 'new row')}" if new else ""))
+
+
+def _disk(desk: "Desk") -> Line:
+    free = shutil.disk_usage(desk.root).free
+    words = f"{free // 1024**2:,} MiB free"
+    return Line("disk", "ok", words) if free >= _LEAST_FREE else Line("disk", "warn", words, "free some space")
+
+
+def _clock(desk: "Desk") -> Line:
+    from muniment.exports.text import instant
+
+    now = desk.clock()
+    latest = max((run.end.ended for run in desk.store.runs() if run.end), default=now)
+    if latest > now + timedelta(minutes=5):
+        return Line("clock", "fail", f"it is {instant(now)} here, but a run ended {instant(latest)}", "set the clock")
+    return Line("clock", "ok", instant(now))
+
+
+def _schedule(desk: "Desk") -> Line:
+    from muniment.cli.collecting import planned
+    from muniment.cli.words import counted
+
+    due, _ = planned(desk)
+    if due:
+        return Line("schedule", "warn", f"{counted(len(due), 'subject')} due", "muniment collect")
+    return Line("schedule", "ok", "nothing is due")

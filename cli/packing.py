@@ -1,0 +1,173 @@
+"""`muniment pack`: the findings of a framework over a period, as one PDF that an auditor can verify alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+if TYPE_CHECKING:
+    from muniment.cli.desk import Desk
+    from muniment.controls.model import Framework
+    from muniment.evidence import Code, Period
+    from muniment.exports.write import PackFile
+
+FOLDER = "packs"
+
+Progress: TypeAlias = Callable[[str, int, int], None]  # what is being done, how far, of how much
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(pack)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a pack is asked for: `version` counts what was handed over, `mark` stands on every page."""
+
+    framework: "Framework"
+    period: "Period"
+    at: datetime
+    version: str = "1"
+    mark: str | None = None
+    command: str | None = None
+
+
+def pack(
+    context: typer.Context,
+    framework: Annotated[str, typer.Argument(help="The framework, such as iso-iec-27001-2022.")],
+    period: Annotated[
+        str | None,
+        typer.Option(help="Such as 2026, 2026-Q3, 2026-03 or 2026-01-01..2026-06-30; otherwise the workspace's."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The PDF; otherwise in packs/.")] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="Print DRAFT on every page.")] = False,
+    version: Annotated[str, typer.Option(help="The version of this pack.")] = "1",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Build the audit pack of a framework over a period."""
+    from muniment.cli.console import bar, print_json, result
+    from muniment.cli.desk import desk_of
+    from muniment.cli.words import counted
+
+    desk = desk_of(context)
+    at = desk.clock()
+    chosen = _framework(desk, framework)
+    words = ["muniment pack", framework, *(("--period", period) if period else ()), *(("--draft",) if draft else ())]
+    asked = Request(chosen, _period(desk, period, at), at, version, "DRAFT" if draft else _mark(desk), " ".join(words))
+    with bar("Building the pack") as shown:
+        made = build(desk, asked, output, lambda stage, done, total: shown(done, total, stage))
+    if as_json:
+        print_json("muniment.pack-built/1", path=str(made.path), pages=made.pages, sha256=made.sha256, size=made.size)
+    else:
+        result().print(
+            f"{made.path}\n{counted(made.pages, 'page')}, {made.size:,} bytes, {made.sha256}\n"
+            f"Anybody can verify it: muniment verify {made.path.name}"
+        )
+    return 0
+
+
+def build(desk: "Desk", asked: Request, output: Path | None, progress: Progress) -> "PackFile":
+    """Verify the store, judge what it holds, and write the pack.
+
+    Raises:
+        IntegrityError: the store is not what was signed; no pack is built from it.
+    """
+    from muniment.controls.assess import assess
+    from muniment.controls.catalog import load_library
+    from muniment.evidence.errors import IntegrityError
+    from muniment.evidence.store import verify_store
+    from muniment.exports.model import Head, Making
+    from muniment.exports.pack import build_pack
+    from muniment.exports.pdf import engine_versions
+    from muniment.exports.write import write_pack
+
+    store, workspace = desk.store, desk.workspace
+    report = verify_store(
+        store.path, desk.trust, progress=lambda done, total: progress("Verifying the store", done, total)
+    )
+    if not report.ok:
+        first = report.faults[0]
+        raise IntegrityError(
+            f"the store is not what was signed, so no pack is built from it: {first.message}",
+            where=first.where,
+            mend="`muniment verify` names every fault",
+            code=first.code,
+        )
+    checkpoint = store.checkpoint()
+    records, runs = tuple(store.records()), tuple(store.runs())
+    versions = {"muniment": metadata.version("muniment"), **engine_versions()}
+    made = build_pack(
+        workspace,
+        asked.framework,
+        assess(workspace, records, runs, asked.period, asked.at),
+        records=records,
+        runs=runs,
+        head=Head(
+            origin=checkpoint.origin,
+            size=checkpoint.size,
+            root=checkpoint.root,
+            note=checkpoint.note,
+            commit=store.commit,
+            trust=desk.trust,
+        ),
+        prove=store.proof,
+        period=asked.period,
+        at=asked.at,
+        making=Making(command=asked.command, versions=versions, workspace=workspace.digest),
+        library=load_library().controls,
+        codes=_codes(desk),
+        version=asked.version,
+        mark=asked.mark,
+    )
+    target = output or desk.root / FOLDER / f"{made.identity.id}.pdf"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return write_pack(made, target, desk.signer, progress=progress)
+
+
+def _framework(desk: "Desk", name: str) -> "Framework":
+    from muniment.cli.desk import known
+
+    frameworks = desk.workspace.frameworks
+    return frameworks[known(name, frameworks, "framework")]
+
+
+def _period(desk: "Desk", text: str | None, at: datetime) -> "Period":
+    """The period that was asked for, the workspace's, or this year.
+
+    Raises:
+        UsageError: it has not begun: there is nothing to hand over.
+    """
+    from muniment.cli.reading import period_of
+    from muniment.cli.words import day
+    from muniment.evidence import UsageError
+
+    period = period_of(desk, text, at)
+    if period.start > at:
+        raise UsageError(
+            f"the period begins on {day(period.start, period.zone)}, which is still to come",
+            mend="ask for a period that has begun, such as --period " + str(at.year),
+        )
+    return period
+
+
+def _codes(desk: "Desk") -> "dict[str, Code]":
+    """The finding codes of the collectors that this workspace uses."""
+    from muniment.evidence.errors import CouldNotLook
+
+    codes = {}
+    for id_ in {check.collector for check in desk.workspace.checks} & set(desk.registry):
+        try:
+            codes.update({code.id: code for code in desk.registry[id_].load().codes})
+        except CouldNotLook:
+            continue
+    return codes
+
+
+def _mark(desk: "Desk") -> str | None:
+    """DEMO in a workspace that the demonstration made."""
+    return "DEMO" if (desk.root / ".muniment" / "demo.json").exists() else None

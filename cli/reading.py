@@ -1,0 +1,307 @@
+"""`muniment status`, `show` and `log`: what stands, one record with its proof, and what happened."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from muniment.cli.exits import FailOn, exit_code
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from muniment.cli.desk import Desk
+    from muniment.controls.assess import Assessment
+    from muniment.controls.model import CriterionResult, Finding
+    from muniment.evidence import EvidenceRecord, Period, StoredRun
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(status)
+    app.command()(show)
+    app.command()(log)
+
+
+def status(
+    context: typer.Context,
+    framework: Annotated[str | None, typer.Option(help="Only the controls and criteria of one framework.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="What was known at an instant or at the end of a day, such as 2026-06-30.")
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option(help="The period that is judged, such as 2026 or 2026-Q3; otherwise the year.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also list the controls without checks.")] = False,
+    fail_on: Annotated[FailOn, typer.Option(help="The lightest status that makes the exit code 1.")] = (
+        FailOn.INCONCLUSIVE
+    ),
+    as_json: Json = False,
+) -> int:
+    """What stands, what is due, what fails, and what nobody has looked at."""
+    from muniment.cli.console import print_json
+    from muniment.cli.desk import desk_of, known
+    from muniment.controls.assess import assess
+
+    desk = desk_of(context)
+    at = instant(as_of, desk)
+    if framework is not None:
+        known(framework, desk.workspace.frameworks, "framework")
+    store = desk.store
+    assessment = assess(desk.workspace, store.records(), store.runs(), period_of(desk, period, at), at)
+    findings = [
+        finding for finding in assessment.findings.values() if framework is None or _serves(desk, finding, framework)
+    ]
+    criteria = {name: rows for name, rows in assessment.criteria.items() if framework in (None, name)}
+    if as_json:
+        print_json(
+            "muniment.status/1",
+            at=assessment.at.isoformat(),
+            period=assessment.period.to_json(),
+            findings=[finding.to_json() for finding in findings],
+            criteria={name: [row.to_json() for row in rows] for name, rows in criteria.items()},
+            claims=[claim.to_json() for claim in assessment.claims],
+        )
+    else:
+        _tell_status(desk, assessment, findings, criteria, everything=everything)
+    return exit_code((finding.verdict.status for finding in findings), fail_on)
+
+
+def show(context: typer.Context, id_: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> int:
+    """One record, with the proof that it is part of the signed log."""
+    from muniment.cli.console import print_json, result
+    from muniment.cli.desk import desk_of
+    from muniment.evidence import UsageError, canonical
+    from muniment.evidence.store import includes
+    from muniment.evidence.store.merkle import leaf_hash
+
+    store = desk_of(context).store
+    try:
+        stored = store.record(id_)
+    except KeyError as error:
+        raise UsageError(
+            f"the store has no record {id_!r}",
+            mend="`muniment log` lists the runs; a record is named EV-YEAR-RUN-PLACE",
+        ) from error
+    checkpoint, proof = store.checkpoint(), store.proof(stored.leaf)
+    proven = proof.leaf_hash == leaf_hash(canonical(stored.record)) and includes(proof, checkpoint.root_hash)
+    if as_json:
+        print_json(
+            "muniment.record-proof/1",
+            record=stored.record.to_json(),
+            digest=stored.digest,
+            leaf=stored.leaf,
+            size=checkpoint.size,
+            root=checkpoint.root,
+            proof=[each.hex() for each in proof.path],
+            proven=proven,
+        )
+    else:
+        _tell_record(result(), stored.record)
+        result().print(
+            f"\nDigest {stored.digest}\nLeaf {stored.leaf} of {checkpoint.size}, root {checkpoint.root}:"
+            f" {'proven to be part of the signed log' if proven else 'NOT part of the signed log'}."
+        )
+    return 0 if proven else 4
+
+
+def log(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="How many runs to list, the newest first.")] = 20,
+    as_json: Json = False,
+) -> int:
+    """The runs, the newest first: who ran them, planned against got, and those that never ended."""
+    from muniment.cli.console import print_json, result, table
+    from muniment.cli.desk import desk_of
+    from muniment.cli.words import counted
+
+    runs = list(desk_of(context).store.runs())[::-1]
+    if as_json:
+        print_json(
+            "muniment.log/1",
+            runs=[
+                {
+                    "start": run.start.to_json(),
+                    "end": run.end.to_json() if run.end else None,
+                    "commits": list(run.commits),
+                }
+                for run in runs[:limit]
+            ],
+        )
+        return 0
+    console = result()
+    if not runs:
+        console.print("No runs yet. `muniment collect` makes the first.")
+        return 0
+    console.print(table(["RUN", "STARTED", "BY", "GOT", "WHAT CAME OF IT"], [_run_row(run) for run in runs[:limit]]))
+    if len(runs) > limit:
+        console.print(f"\n{counted(len(runs) - limit, 'earlier run')} not shown: `--limit {len(runs)}` lists all.")
+    return 0
+
+
+def period_of(desk: "Desk", text: str | None, at: datetime) -> "Period":
+    """The period that a text names, or else the workspace's, or else the year of `at` in its zone."""
+    from zoneinfo import ZoneInfo
+
+    from muniment.controls.period import parse_period
+
+    workspace = desk.workspace
+    if text is None and workspace.period is not None:
+        return workspace.period
+    return parse_period(text or str(at.astimezone(ZoneInfo(workspace.zone)).year), workspace.zone)
+
+
+def instant(text: str | None, desk: "Desk") -> datetime:
+    """An instant with an offset, or the end of a day in the workspace's zone; without text, now.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    from muniment.controls.period import parse_period
+    from muniment.evidence import UsageError, utc
+
+    if text is None:
+        return desk.clock()
+    try:
+        if len(text) > len("2026-06-30"):
+            return utc(datetime.fromisoformat(text))
+        return parse_period(text, desk.workspace.zone).end
+    except (ValueError, UsageError) as error:
+        raise UsageError(
+            f"{text!r} is not a day and not an instant", mend="write 2026-06-30, or 2026-06-30T12:00:00Z"
+        ) from error
+
+
+def _serves(desk: "Desk", finding: "Finding", framework: str) -> bool:
+    return any(mapping.framework == framework for mapping in desk.workspace.control(finding.control).mappings)
+
+
+def _tell_status(
+    desk: "Desk",
+    assessment: "Assessment",
+    findings: "list[Finding]",
+    criteria: "dict[str, tuple[CriterionResult, ...]]",
+    *,
+    everything: bool,
+) -> None:
+    from muniment.cli.console import result, status_text, table
+    from muniment.cli.words import counted, day
+    from muniment.exports.text import instant, percent
+
+    console = result()
+    zone = desk.workspace.zone
+    console.print(
+        f"{desk.workspace.organisation}: as of {instant(assessment.at)}, period {day(assessment.period.start, zone)}"
+        f" to {day(assessment.period.end - timedelta(microseconds=1), zone)} ({zone})\n"
+    )
+    watched = [finding for finding in findings if finding.checks]
+    listed = findings if everything else watched
+    listed = sorted(listed, key=lambda finding: (-finding.verdict.status.gravity, finding.control))
+    if listed:
+        rows = [
+            (
+                finding.control,
+                status_text(finding.verdict.status),
+                finding.freshness,
+                percent(finding.coverage_permille) if finding.checks else "–",
+                finding.verdict.message,
+            )
+            for finding in listed
+        ]
+        console.print(table(["CONTROL", "STATUS", "EVIDENCE", "COVERED", "WHY"], rows))
+    elif not findings:
+        console.print("No controls. `muniment controls list --library` shows what can be adapted in controls/*.yaml.")
+    unwatched = len(findings) - len(watched)
+    if unwatched and not everything:
+        console.print(f"\n{counted(unwatched, 'control')} without a check: `muniment status --all` lists them.")
+    for name, rows_ in criteria.items():
+        console.print(f"\n{name}: {_criteria_words(rows_)}")
+    _tell_next(console, desk)
+
+
+def _criteria_words(rows: "Iterable[CriterionResult]") -> str:
+    """`123 criteria: 4 pass, 3 fail, 116 inconclusive`; every criterion is in the sum."""
+    from muniment.cli.words import counted
+    from muniment.evidence import Status
+
+    statuses = [row.verdict.status for row in rows]
+    parts = [f"{statuses.count(each)} {each.word}" for each in Status if each in statuses]
+    return f"{counted(len(statuses), 'criterion', 'criteria')}: {', '.join(parts)}"
+
+
+def _tell_next(console: "Console", desk: "Desk") -> None:
+    from muniment.cli.collecting import planned
+    from muniment.cli.words import counted
+
+    due, _ = planned(desk)
+    if due:
+        checks = sorted({task.check for task in due})
+        names = ", ".join(islice(checks, 3)) + (" …" if len(checks) > 3 else "")
+        console.print(f"\nDue now: {counted(len(due), 'subject')} of {names}. `muniment collect` looks at them.")
+
+
+def _run_row(run: "StoredRun") -> tuple[str, str, str, str, str]:
+    from muniment.exports.text import instant
+
+    start, end = run.start, run.end
+    actor = f"{start.plan.actor.name} ({start.plan.actor.trigger})"
+    planned = len(start.plan.tasks)
+    if end is None:
+        return (str(start.run), instant(start.plan.planned), actor, f"0/{planned}", "began and never ended")
+    words = ", ".join(f"{number} {word.replace('_', ' ')}" for word, number in end.by_status.items() if number)
+    if end.errored:
+        words += f"; {end.errored} could not be looked at"
+    if end.reason:
+        words += f"; {end.reason}"
+    return (str(start.run), instant(start.plan.planned), actor, f"{end.got}/{end.planned}", words or "nothing")
+
+
+def _tell_record(console: "Console", record: "EvidenceRecord") -> None:
+    import orjson
+
+    from muniment.cli.console import status_text, table, visible_json
+    from muniment.exports.text import instant
+
+    def told(value: object) -> str:
+        return "not recorded" if value in (None, "", ()) else str(value)
+
+    outcome, method = record.outcome, record.method
+    console.print(f"{record.id}  {record.subject}", style="bold")
+    console.print(status_text(record.verdict.status), record.verdict.message)
+    rows = [
+        ("check", f"{record.check} for {', '.join(record.controls)}"),
+        ("codes", ", ".join(record.verdict.codes) or "none"),
+        ("collected", f"{instant(record.collected.start)} to {instant(record.collected.end)}"),
+        ("recorded", instant(record.recorded)),
+        ("valid until", instant(record.life.valid_until) if record.life.valid_until else told(None)),
+        ("by", f"{record.actor.name} ({record.actor.kind}) on {told(record.actor.host)}, {record.actor.trigger}"),
+        ("collector", f"{method.collector} {method.version}, {told(method.package)}, code {told(method.code)}"),
+        ("parameters", orjson.dumps(method.parameters).decode()),
+        ("previous", told(record.life.previous)),
+    ]
+    if outcome.kind == "observed":
+        origin = outcome.origin
+        population = origin.population
+        rows += [
+            ("system", origin.system),
+            ("query", origin.query),
+            ("zone", told(origin.zone)),
+            ("seen as", told(origin.authenticated_as)),
+            (
+                "population",
+                f"{population.collected:,} of {population.expected:,}: {population.basis}"
+                if population
+                else told(None),
+            ),
+            *((f"tool {tool.name}", f"{told(tool.version)}, {told(tool.digest)}") for tool in origin.tools),
+        ]
+    else:
+        rows += [("cause", outcome.cause), ("where", told(outcome.where))]
+    console.print(table(["", ""], rows))
+    if outcome.kind == "observed":
+        console.print("\nFacts")
+        console.print(visible_json(orjson.dumps(outcome.facts, option=orjson.OPT_INDENT_2).decode()))

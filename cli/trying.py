@@ -1,0 +1,40 @@
+"""One look at one subject, outside any run: what `muniment collectors try` does."""
+
+from datetime import datetime
+from pathlib import Path
+
+from muniment.controls.yaml import read
+from muniment.evidence import Actor, EvidenceRecord, Plan, Start, Task, digest
+from muniment.evidence.collector import subject_of
+from muniment.evidence.registry import Registration, Registry
+from muniment.evidence.run import Look, open_eye, to_record
+
+STDIN = Path("/dev/stdin")
+
+
+def look_once(registration: Registration, settings: Path, at: datetime) -> tuple[Look, EvidenceRecord]:
+    """Look at what a settings file points at, judged at `at`; the record is made and not kept (run 0).
+
+    Raises:
+        ConfigError: a setting is off, with its place in the file.
+        CouldNotLook: the collector does not import.
+    """
+    file = STDIN if str(settings) == "-" else settings
+    base = Path.cwd() if file == STDIN else file.resolve().parent
+    read_settings = read(file, registration.load().settings_type).value
+    task = Task(
+        id="try",
+        check="try",
+        controls=(),
+        collector=registration.id,
+        subject=subject_of(read_settings),
+        settings=read_settings.model_dump(mode="json", by_alias=True, exclude_unset=True),
+    )
+    plan = Plan(planned=at, actor=Actor(name="try", trigger="try"), workspace=digest(b""), tasks=(task,))
+    # Run numbers count from 1: the number 0 says that this record is in no store.
+    nothing = digest(b"")
+    start = Start.model_construct(
+        run=0, run_id=plan.run_id, plan=plan, previous_size=0, previous_root=nothing, versions={}
+    )
+    seen = open_eye(task, Registry(iter([registration]))).look(clock=lambda: at, base=base)
+    return seen, to_record(seen, 0, start, recorded=at, previous={})

@@ -1,0 +1,114 @@
+"""`muniment verify`: is the store, or a pack, what was signed?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from muniment.evidence.store import Trust, VerifyReport
+    from muniment.exports.verify import PackReport
+
+INTEGRITY = 4
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(verify)
+
+
+def verify(
+    context: typer.Context,
+    path: Annotated[
+        Path | None, typer.Argument(help="A store or a pack's PDF; without one, the workspace's store.")
+    ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="The pinned origin and keys (trust.json); otherwise the workspace's, if there is one."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Verify the store or a pack, and name each fault."""
+    from muniment.cli.desk import desk_of
+    from muniment.evidence.errors import UsageError
+
+    pinned = _pinned(context, trust, needed=path is None)
+    target = path or desk_of(context).workspace.store_path
+    if not target.exists():
+        raise UsageError(f"there is nothing at {target}", mend="name a store's folder or a pack's PDF")
+    return (
+        _verify_store(target, pinned, as_json=as_json)
+        if target.is_dir()
+        else _verify_pack(target, pinned, as_json=as_json)
+    )
+
+
+def _pinned(context: typer.Context, trust: Path | None, *, needed: bool) -> "Trust | None":
+    """The trust that was named, or the workspace's; None where a file is verified outside any workspace."""
+    from muniment.cli.desk import desk_of
+    from muniment.evidence.errors import UsageError
+    from muniment.evidence.store import Trust
+
+    if trust is not None:
+        return Trust.load(trust)
+    try:
+        return desk_of(context).trust
+    except UsageError:
+        if needed:
+            raise
+        return None
+
+
+def _verify_store(path: Path, trust: "Trust | None", *, as_json: bool) -> int:
+    from muniment.cli.console import bar
+    from muniment.cli.words import counted
+    from muniment.evidence.store import verify_store
+
+    with bar("Verifying") as shown:
+        report = verify_store(path, trust, progress=shown)
+    words = f"{counted(report.runs, 'run')}, {counted(report.records, 'record')}"
+    facts = {"kind": "store", "runs": report.runs, "records": report.records, "pinned": report.pinned}
+    if report.checkpoint is not None:
+        facts |= {"size": report.checkpoint.size, "root": report.checkpoint.root}
+    return _tell(path, report, words, facts, as_json=as_json)
+
+
+def _verify_pack(path: Path, trust: "Trust | None", *, as_json: bool) -> int:
+    from muniment.cli.words import counted
+    from muniment.exports.verify import verify_pack
+
+    report = verify_pack(path, trust)
+    facts: dict[str, Any] = {"kind": "pack", "pinned": report.pinned, "sealed_by": report.sealed_by}
+    words = "a pack"
+    if report.facts is not None:
+        words = f"pack {report.facts.id}, {counted(report.facts.records, 'record')}"
+        facts |= {"pack": report.facts.id, "records": report.facts.records, "mark": report.facts.mark}
+        if report.facts.checkpoint is not None:
+            facts |= {"size": report.facts.checkpoint.size, "root": report.facts.checkpoint.root}
+    return _tell(path, report, words, facts, as_json=as_json)
+
+
+def _tell(path: Path, report: "VerifyReport | PackReport", words: str, facts: dict[str, Any], *, as_json: bool) -> int:
+    """Say what was verified and name each fault. Exit code 4 where there is one."""
+    from muniment.cli.console import print_json, result, talk, visible
+    from muniment.cli.words import counted
+
+    if as_json:
+        faults = [{"code": each.code, "where": each.where, "message": each.message} for each in report.faults]
+        print_json("muniment.verify/1", ok=report.ok, path=str(path), **facts, faults=faults)
+        return 0 if report.ok else INTEGRITY
+    console = result()
+    if report.ok:
+        console.print(f"✓ {path}: {words}, unaltered.", style="green")
+        if "root" in facts:
+            console.print(f"  {counted(facts['size'], 'leaf', 'leaves')}, root {facts['root']}")
+    else:
+        console.print(f"✗ {path}: {counted(len(report.faults), 'fault')}.", style="bold red")
+    for fault in report.faults:
+        console.print(f"  {fault.code}: {visible(fault.message)}\n    at {visible(fault.where)}")
+    if not report.pinned:
+        talk().print(
+            "  The key was taken from the data itself, so this shows that nothing was altered since it was signed,\n"
+            "  not who signed. Pin the signer's trust.json: `muniment verify PATH --trust trust.json`."
+        )
+    return 0 if report.ok else INTEGRITY
