@@ -1,0 +1,267 @@
+"""Verify a pack against nothing but itself and a pinned key, and name what was altered.
+
+In this order, and further even after a fault, so that the report says what was hit and not only that something was:
+
+1. the seal: one signature over every byte, by a trusted key, and nothing after the end of the file;
+2. the attachments: plain names, sizes within reason, those that the manifest lists and no others, each with its digest;
+3. the checkpoint: signed for this log by a trusted key, and the one that the manifest and the proofs speak of;
+4. the records: each line has the digest that the manifest gives, and its proof leads to the checkpoint's root;
+5. the findings: each rests on records that are there, by id and digest;
+6. the pages: the drawing of each is what the seal's list says.
+
+Without a pinned key the pack's own is believed, which shows only that the pack agrees with itself: the report says so.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from muniment.evidence import EvidenceRecord, IntegrityError, StoreFault, canonical, digest
+from muniment.evidence.store.keys import Trust
+from muniment.evidence.store.merkle import InclusionProof, includes, leaf_hash
+from muniment.evidence.store.note import Checkpoint, opened_checkpoint
+from muniment.exports.contents import Contents, opened
+from muniment.exports.received import Manifest, PageDigests, Proofs, ReceivedRecord
+from muniment.exports.seal import verify_seal
+
+LARGEST_FILE = 256 << 20
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is not as it should be: a stable code, the place, and a sentence."""
+
+    code: str
+    where: str
+    message: str
+
+
+@dataclass(frozen=True)
+class PackFacts:
+    """What the pack says of itself; believe it as far as the report is without faults."""
+
+    id: str
+    organisation: str
+    framework: str
+    generated_at: str
+    records: int
+    checkpoint: Checkpoint | None
+    mark: str | None
+
+
+@dataclass(frozen=True)
+class PackReport:
+    """What was found. `pinned` says whether the reader brought the key; `sealed_by` names who sealed the file."""
+
+    pinned: bool
+    sealed_by: str | None
+    faults: tuple[Fault, ...]
+    facts: PackFacts | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+
+def verify_pack(path: Path, trust: Trust | None, progress: Callable[[str, int, int], None] | None = None) -> PackReport:
+    """Check a pack. `trust` is what the reader pinned; None believes the pack's own key, and the report says so.
+
+    Raises:
+        StoreFault: `pack.unreadable`: the file cannot be read at all. Whatever is in it is never raised, but reported.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            return _refused("pack.too_large", f"the file is larger than {LARGEST_FILE >> 20} MiB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise StoreFault(
+            f"the pack cannot be read: {error.strerror}", where=str(path), code="pack.unreadable"
+        ) from error
+    if not data:
+        return _refused("pack.empty", "the file is empty")
+    if not data.startswith(b"%PDF-"):
+        return _refused("pack.not_pdf", "the file is no PDF")
+    contents = opened(data)
+    return _Verification(data, contents, trust, progress or _silent).report()
+
+
+class _Verification:
+    """One pass over one file; each step adds what it finds to `faults` and leaves what later steps need."""
+
+    def __init__(
+        self, data: bytes, contents: Contents, pinned: Trust | None, tell: Callable[[str, int, int], None]
+    ) -> None:
+        self.data = data
+        self.contents = contents
+        self.pinned = pinned
+        self.tell = tell
+        self.faults: list[Fault] = [Fault(code, where, message) for code, where, message in contents.faults]
+
+    def report(self) -> PackReport:
+        """All steps in order."""
+        trust = self.pinned or self._own_trust()
+        sealed_by = self._seal(trust) if trust else None
+        manifest = self._manifest()
+        if manifest is None:
+            return PackReport(self.pinned is not None, sealed_by, tuple(self.faults), None)
+        self._attachments(manifest)
+        checkpoint = self._checkpoint(manifest, trust) if trust else None
+        self._records(manifest, checkpoint)
+        self._findings(manifest)
+        self._pages()
+        if [fault.code for fault in self.faults] == ["seal.broken"]:
+            self._add(
+                "structure.altered",
+                "the file",
+                "no attachment and no page's drawing is hit: it is a font, a link, "
+                "a bookmark, the structure or the metadata",
+            )
+        facts = PackFacts(
+            id=manifest.pack.id,
+            organisation=manifest.pack.organisation,
+            framework=manifest.framework.id,
+            generated_at=manifest.pack.generated_at,
+            records=len(manifest.records),
+            checkpoint=checkpoint,
+            mark=manifest.pack.mark,
+        )
+        return PackReport(self.pinned is not None, sealed_by, tuple(self.faults), facts)
+
+    def _add(self, code: str, where: str, message: str) -> None:
+        self.faults.append(Fault(code, where, message))
+
+    def _own_trust(self) -> Trust | None:
+        try:
+            return Trust.model_validate_json(self.contents.files.get("trust.json", b""))
+        except ValidationError:
+            self._add("trust.malformed", "trust.json", "the pack does not say which keys may sign, and none was pinned")
+            return None
+
+    def _seal(self, trust: Trust) -> str | None:
+        try:
+            return verify_seal(self.data, trust).name
+        except IntegrityError as error:
+            self._add(error.code, "the file", error.what)
+            return None
+
+    def _manifest(self) -> Manifest | None:
+        raw = self.contents.files.get("manifest.json")
+        if raw is None:
+            self._add(
+                "attachment.missing", "manifest.json", "the pack has no manifest, so that nothing in it can be named"
+            )
+            return None
+        try:
+            return Manifest.model_validate_json(raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            self._add("manifest.malformed", f"manifest.json: {place}", f"this is no manifest of a pack: {first['msg']}")
+            return None
+
+    def _attachments(self, manifest: Manifest) -> None:
+        listed = {each.name: each for each in manifest.attachments}
+        unlisted = self.contents.files.keys() - listed.keys() - {"manifest.json", "seal.json", "seal.sig"}
+        for name in sorted(unlisted):
+            self._add("attachment.extra", name, f"the attachment {name} is not in the manifest")
+        for name, each in listed.items():
+            data = self.contents.files.get(name)
+            if data is None:
+                self._add("attachment.missing", name, f"the attachment {name} is missing")
+            elif digest(data) != each.sha256:
+                self._add("attachment.altered", name, f"the attachment {name} is not what the manifest describes")
+
+    def _checkpoint(self, manifest: Manifest, trust: Trust) -> Checkpoint | None:
+        note = self.contents.files.get("checkpoint.txt", b"")
+        try:
+            checkpoint = opened_checkpoint(note.decode(), trust)
+        except UnicodeDecodeError:
+            self._add("note.malformed", "checkpoint.txt", "this is not a checkpoint: it is not text")
+            return None
+        except IntegrityError as error:
+            self._add(error.code, "checkpoint.txt", error.what)
+            return None
+        if (checkpoint.size, checkpoint.root) != (manifest.checkpoint.size, manifest.checkpoint.root):
+            self._add(
+                "checkpoint.differs", "manifest.json", "the manifest speaks of another checkpoint than is attached"
+            )
+        return checkpoint
+
+    def _records(self, manifest: Manifest, checkpoint: Checkpoint | None) -> None:
+        lines = self.contents.files.get("records.jsonl", b"").split(b"\n")[:-1]
+        proofs = self._proofs(checkpoint)
+        for place, listed in enumerate(manifest.records):
+            self.tell("records", place + 1, len(manifest.records))
+            if place >= len(lines):
+                self._add("record.missing", listed.id, f"the record {listed.id} is not among the attached records")
+            elif digest(lines[place]) != listed.digest:
+                self._add("record.altered", listed.id, f"the record {listed.id} was altered")
+            elif fault := _unfit(lines[place], listed):
+                self._add("record.malformed", listed.id, fault)
+            elif checkpoint and not _proven(lines[place], listed, proofs, checkpoint):
+                self._add("record.unproven", listed.id, f"no proof shows that the record {listed.id} is in the log")
+        if len(lines) > len(manifest.records):
+            extra = len(lines) - len(manifest.records)
+            self._add("record.extra", "records.jsonl", f"there are {extra} more records than the manifest lists")
+
+    def _proofs(self, checkpoint: Checkpoint | None) -> Mapping[str, tuple[bytes, ...]]:
+        try:
+            proofs = Proofs.model_validate_json(self.contents.files.get("proofs.json", b""))
+        except ValidationError:
+            self._add("proofs.malformed", "proofs.json", "the inclusion proofs cannot be read")
+            return {}
+        if checkpoint and (proofs.size, proofs.root) != (checkpoint.size, checkpoint.root):
+            self._add("checkpoint.differs", "proofs.json", "the proofs speak of another checkpoint than is attached")
+        return {each.id: tuple(bytes.fromhex(part) for part in each.path) for each in proofs.proofs}
+
+    def _findings(self, manifest: Manifest) -> None:
+        known = {each.id: each.digest for each in manifest.records}
+        for finding in manifest.findings:
+            for evidence in finding.evidence:
+                if known.get(evidence.id) != evidence.digest:
+                    what = f"the finding on {finding.control} rests on {evidence.id}, which is not attached as it says"
+                    self._add("finding.unsupported", finding.control, what)
+
+    def _pages(self) -> None:
+        try:
+            listed = PageDigests.model_validate_json(self.contents.files.get("seal.json", b"")).pages
+        except ValidationError:
+            self._add("attachment.missing", "seal.json", "the list of the pages' digests cannot be read")
+            return
+        if len(listed) != len(self.contents.pages):
+            what = f"the pack has {len(self.contents.pages)} pages and was sealed with {len(listed)}"
+            self._add("page.count", "the file", what)
+        for number, (expected, content) in enumerate(zip(listed, self.contents.pages, strict=False), start=1):
+            if content is None or hashlib.sha256(content).hexdigest() != expected:
+                self._add("page.altered", f"page {number}", f"what is drawn on page {number} was altered")
+
+
+def _unfit(line: bytes, listed: ReceivedRecord) -> str | None:
+    """Why a line is not the record that the manifest names."""
+    try:
+        record = EvidenceRecord.model_validate_json(line)
+        same = record.id == listed.id and canonical(record) == line
+    except (ValidationError, ValueError):
+        same = False
+    return None if same else f"the line of {listed.id} is not that record in its canonical form"
+
+
+def _proven(
+    line: bytes, listed: ReceivedRecord, proofs: Mapping[str, tuple[bytes, ...]], checkpoint: Checkpoint
+) -> bool:
+    path = proofs.get(listed.id)
+    return path is not None and includes(
+        InclusionProof(listed.leaf, checkpoint.size, leaf_hash(line), path), checkpoint.root_hash
+    )
+
+
+def _refused(code: str, message: str) -> PackReport:
+    return PackReport(pinned=False, sealed_by=None, faults=(Fault(code, "the file", message),), facts=None)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Nobody is listening."""
