@@ -86,7 +86,8 @@ class Peer(threading.Thread):
         if hello[9:11] != b"\x03\x00":
             connection.sendall(b"\x15\x03\x00\x00\x02\x02\x28")  # handshake_failure
             return
-        certificates = [ssl.PEM_cert_to_DER_cert(part.strip() + END) for part in self.files[0].read_text().split(END)[:-1]]
+        parts = self.files[0].read_text().split(END)[:-1]
+        certificates = [ssl.PEM_cert_to_DER_cert(part.strip() + END) for part in parts]
         chain = b"".join(len(der).to_bytes(3) + der for der in certificates)
         messages = [
             (2, b"\x03\x00" + bytes(32) + b"\x00" + b"\x00\x2f" + b"\x00"),  # TLS_RSA_WITH_AES_128_CBC_SHA

@@ -5,7 +5,9 @@ same facts, on every Python and on every day.
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -14,6 +16,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from muniment.evidence.collectors._tls.facts import Certificate, Chain, Name, Trust
@@ -90,7 +93,7 @@ def sort_out(presented: Iterable[tuple[bytes, ...]], store: TrustStore, host: st
             continue
         places[ders] = len(chains)
         try:
-            path, trust, anchor = _path_of([x509.load_der_x509_certificate(der) for der in ders], store)
+            path, trust, anchor = _path_of([_load(der) for der in ders], store)
             read = [(_der(each), _read(each, host if each is path[0] else None)) for each in path]
         except _UNREADABLE:
             chains.append(Chain(certificates=(), trust="malformed"))
@@ -113,7 +116,7 @@ def sort_out(presented: Iterable[tuple[bytes, ...]], store: TrustStore, host: st
 def key_type(der: bytes) -> str:
     """The kind of a certificate's key: `rsa`, `ecdsa`, … or `unknown`."""
     try:
-        return _key(x509.load_der_x509_certificate(der))[0]
+        return _key(_load(der))[0]
     except _UNREADABLE:
         return "unknown"
 
@@ -121,10 +124,25 @@ def key_type(der: bytes) -> str:
 @lru_cache(maxsize=4)
 def _store(pem: bytes) -> TrustStore:
     roots: dict[bytes, tuple[x509.Certificate, ...]] = {}
-    for root in x509.load_pem_x509_certificates(pem):
+    with _old_serials_allowed():
+        read = x509.load_pem_x509_certificates(pem)
+    for root in read:
         subject = root.subject.public_bytes()
         roots[subject] = (*roots.get(subject, ()), root)
     return TrustStore(roots)
+
+
+def _load(der: bytes) -> x509.Certificate:
+    with _old_serials_allowed():
+        return x509.load_der_x509_certificate(der)
+
+
+@contextmanager
+def _old_serials_allowed() -> Iterator[None]:
+    """Public roots of old have the serial number 0, of which the library warns (RFC 5280 section 4.1.2.2)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        yield
 
 
 _Path = list[x509.Certificate]

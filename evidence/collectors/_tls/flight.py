@@ -114,7 +114,7 @@ class FlightReader:
             message, self._messages = self._messages[: 4 + length], self._messages[4 + length :]
             try:
                 self._message(kind, message[4:], message)
-            except (struct.error, IndexError):
+            except (struct.error, IndexError, KeyError):  # too short, or a version that nobody offers
                 self._bytes = message
                 self._stop()
 
@@ -141,7 +141,7 @@ class FlightReader:
         share = extensions.get(51, b"") if version == 0x0304 else b""
         group = GROUP_NAMES.get(int.from_bytes(share[:2])) if share else None
         self.answer = Answer(
-            version=VERSION_NAMES.get(version, f"0x{version:04x}"),
+            version=VERSION_NAMES[version],
             suite=SUITE_NAMES.get(suite, f"0x{suite:04x}"),
             group=group,
         )
