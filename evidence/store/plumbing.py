@@ -6,6 +6,7 @@ by compare-and-swap. `core.fsync=all` makes git sync what it writes; directories
 
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Iterable
 from datetime import datetime
@@ -116,8 +117,9 @@ def _fault(command: str, code: int, complaint: str, folder: Path) -> StoreFault:
         "Permission denied": ("store.read_only", "the store may not be written", "run as the store's owner"),
         "cannot lock ref": ("store.moved", "someone moved the branch without our lock", "run again"),
     }
+    grew = code == -signal.SIGXFSZ  # a limit on the size of files ends git before it can complain
     for words, (stable, what, mend) in known.items():
-        if words in complaint:
+        if words in complaint or (grew and words == "File too large"):
             return StoreFault(what, where=str(folder), mend=mend, code=stable)
     last = complaint.strip().splitlines()[-1] if complaint.strip() else f"exit code {code}"
     return StoreFault(f"git {command} failed: {last}", where=str(folder), mend="run again", code="store.git")
