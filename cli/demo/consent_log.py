@@ -221,7 +221,7 @@ def _log(span: _Span, acts: Rows, events: Rows, random: np.random.Generator) -> 
                 "subject_id": pseudonyms[acts["subject"]],
                 "purpose": _words(PURPOSES, acts["purpose"]),
                 "notice_version": versions.astype(np.int16),
-                "action": _words(("withdrawn", "given"), acts["given"]),
+                "action": _words(("withdrawn", "given"), acts["given"].astype(np.int8)),
                 "at": _instants(acts["at"]),
                 "recorded_at": _instants(acts_recorded),
             }
@@ -233,7 +233,9 @@ def _log(span: _Span, acts: Rows, events: Rows, random: np.random.Generator) -> 
                 "purpose": _words(PURPOSES, events["purpose"]),
                 "at": _instants(events["at"]),
                 "recorded_at": _instants(events_recorded),
-                "mode": _words(("normal", "incognito"), events["violation"] == _KINDS.index("incognito")),
+                "mode": _words(
+                    ("normal", "incognito"), (events["violation"] == _KINDS.index("incognito")).astype(np.int8)
+                ),
                 "endpoint": _words(_ENDPOINTS, events["purpose"]),
             }
         ),
@@ -271,7 +273,7 @@ def _up_to(instant: datetime, table: pa.Table, column: str) -> pa.Table:
 
 
 def _words(words: Sequence[str], places: npt.NDArray[Any]) -> Any:
-    return pa.array(np.array(words, dtype=object)[places.astype(np.int64)])
+    return pa.DictionaryArray.from_arrays(pa.array(places, pa.int8()), pa.array(words)).cast(pa.string())
 
 
 def _instants(values: Integers) -> Any:
