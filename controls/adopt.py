@@ -11,7 +11,7 @@ from typing import TypeAlias
 from muniment.controls.catalog import criterion_faults, mappings_of
 from muniment.controls.files import CheckRow, ClaimsFile, ControlRow, ControlsFile
 from muniment.controls.model import Check, Claim, Control, Framework, Library, Place
-from muniment.controls.yaml import Document, did_you_mean, fault_at
+from muniment.controls.yaml import Document, did_you_mean, repeated
 from muniment.evidence.errors import ConfigError
 
 Row: TypeAlias = tuple[Document[ControlsFile], int, ControlRow]
@@ -37,9 +37,9 @@ def adopt_controls(
     rows = [(document, n, row) for document in documents for n, row in enumerate(document.value.controls)]
     originals = {control.id: control for control in library.controls}
     faults = [fault for each in rows for fault in _row_faults(each, originals, frameworks, known)]
-    faults += _twice("control", ((_id(row), document.place("controls", n)) for document, n, row in rows))
+    faults += repeated("control", ((_id(row), document.place("controls", n)) for document, n, row in rows))
     checks = {check.id: Check(control=_id(row), **dict(check)) for _, _, row in rows for check in row.checks}
-    faults += _twice(
+    faults += repeated(
         "check",
         (
             (check.id, document.place("controls", n, "checks", m, "id"))
@@ -80,7 +80,7 @@ def adopt_claims(
         for m, name in enumerate(row.controls or ())
         if name not in there
     ]
-    faults += _twice("claim", ((row.adapt or row.id or "", document.place("claims", n)) for n, row in rows))
+    faults += repeated("claim", ((row.adapt or row.id or "", document.place("claims", n)) for n, row in rows))
     if faults:
         return (), tuple(faults)
     return tuple(
@@ -105,18 +105,6 @@ def _row_faults(
     if row.adapt is None and row.id in originals:
         what = f"`{row.id}` is a control of the library"
         faults.append(document.fault(("controls", n, "id"), what, f"say `adapt: {row.id}`, or give it another id"))
-    return faults
-
-
-def _twice(noun: str, named: Iterable[tuple[str, Place]]) -> list[ConfigError]:
-    """Ids that stand a second time, with the place of the first in the words."""
-    first: dict[str, Place] = {}
-    faults = []
-    for name, place in named:
-        if name in first:
-            there = f"{first[name].file.name}:{first[name].line}"
-            faults.append(fault_at(place, f"the {noun} `{name}` is there already, in {there}", "keep one of them"))
-        first.setdefault(name, place)
     return faults
 
 

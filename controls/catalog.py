@@ -12,7 +12,7 @@ from typing import Any
 from muniment.controls import model
 from muniment.controls.files import LibraryControl, LibraryFile, MappingRows
 from muniment.controls.model import Control, Framework, Library
-from muniment.controls.yaml import Document, did_you_mean, raise_together, read
+from muniment.controls.yaml import Document, did_you_mean, raise_together, read, repeated
 from muniment.evidence.errors import ConfigError
 
 _HERE = Path(__file__).parent
@@ -39,19 +39,30 @@ def load_frameworks(folders: Sequence[Path] = ()) -> dict[str, Framework]:
     Raises:
         ConfigError: as `framework_files` and `load_framework_file`.
     """
-    return {name: load_framework_file(file) for name, file in framework_files(folders).items()}
+    return {name: load_framework(name, file) for name, file in framework_files(folders).items()}
+
+
+def load_framework(name: str, file: Path) -> Framework:
+    """The framework of that id, from a file that is named for it.
+
+    Raises:
+        ConfigError: as `load_framework_file`; or the file holds another framework than its name says.
+    """
+    document = _framework(file)
+    if document.value.id != name:
+        what = f"the framework {document.value.id} lies in {file.name}"
+        raise document.fault(("id",), what, f"name the file {document.value.id}.yaml")
+    return document.value
 
 
 def load_framework_file(path: Path) -> Framework:
-    """One framework. A customer's own file may hold the licensed text of each criterion.
+    """One framework, whatever its file is called. A customer's own may hold the licensed text of each criterion.
 
     Raises:
         ConfigError: with file, line and column: a typing fault, an id that stands twice, an unknown group, a wrong
-            count, or a file that is not named for its framework.
+            count.
     """
-    document = read(path, Framework)
-    raise_together(_framework_faults(document))
-    return document.value
+    return _framework(path).value
 
 
 @cache
@@ -111,32 +122,22 @@ def criterion_faults(
     return faults
 
 
-def repeated(document: Document[Any], at: str, ids: Iterable[str | None], noun: str) -> list[ConfigError]:
-    """Ids of the rows under a key that stand there a second time."""
-    seen: set[str] = set()
-    faults = []
-    for place, name in enumerate(ids):
-        if name is not None and name in seen:
-            faults.append(
-                document.fault((at, place, "id"), f"the {noun} `{name}` is there twice", "give it another id")
-            )
-        seen.add(name or "")
-    return faults
+def _framework(path: Path) -> Document[Framework]:
+    document = read(path, Framework)
+    raise_together(_framework_faults(document))
+    return document
 
 
 def _framework_faults(document: Document[Framework]) -> list[ConfigError]:
     framework = document.value
     groups = {group.id for group in framework.groups}
-    faults = repeated(document, "groups", (group.id for group in framework.groups), "group")
-    faults += repeated(document, "criteria", (criterion.id for criterion in framework.criteria), "criterion")
+    faults = repeated("group", document.named("groups", (group.id for group in framework.groups)))
+    faults += repeated("criterion", document.named("criteria", (each.id for each in framework.criteria)))
     faults += [
         document.fault(("criteria", place, "group"), f"unknown group `{each.group}`", did_you_mean(each.group, groups))
         for place, each in enumerate(framework.criteria)
         if each.group not in groups
     ]
-    if document.file.stem != framework.id:
-        mend = f"name the file {framework.id}.yaml"
-        faults.append(document.fault(("id",), f"the framework {framework.id} lies in {document.file.name}", mend))
     counted: dict[str, int | dict[str, int]] = {
         "groups": len(framework.groups),
         "criteria": len(framework.criteria),
@@ -149,8 +150,8 @@ def _framework_faults(document: Document[Framework]) -> list[ConfigError]:
 def _library_faults(document: Document[LibraryFile]) -> list[ConfigError]:
     file = document.value
     controls = {row.id for row in file.controls}
-    faults = repeated(document, "controls", (row.id for row in file.controls), "control")
-    faults += repeated(document, "claims", (claim.id for claim in file.claims), "claim")
+    faults = repeated("control", document.named("controls", (row.id for row in file.controls)))
+    faults += repeated("claim", document.named("claims", (claim.id for claim in file.claims)))
     faults += [
         document.fault(("claims", place, "controls", n), f"unknown control `{name}`", did_you_mean(name, controls))
         for place, claim in enumerate(file.claims)

@@ -80,7 +80,7 @@ class Counts(Frozen):
 class Framework(Frozen):
     """One edition of one standard or programme. A framework file is this model, spelled in YAML."""
 
-    id: str
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="Also the name of its file")
     name: str
     publisher: str
     edition: str

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from pydantic import JsonValue
 
 from muniment.controls.adopt import Adopted, adopt_claims, adopt_controls
-from muniment.controls.catalog import criterion_faults, framework_files, load_framework_file, load_library, repeated
+from muniment.controls.catalog import criterion_faults, framework_files, load_framework, load_library
 from muniment.controls.files import (
     AttestationsFile,
     ClaimsFile,
@@ -46,7 +46,7 @@ from muniment.controls.model import (
 )
 from muniment.controls.period import midnight, parse_period
 from muniment.controls.plan import check_collectors, plan_tasks
-from muniment.controls.yaml import Document, did_you_mean, fault_at, raise_together, read
+from muniment.controls.yaml import Document, did_you_mean, fault_at, raise_together, read, repeated
 from muniment.evidence.errors import ConfigError, UsageError
 from muniment.evidence.model import Frozen, canonical, digest
 
@@ -175,7 +175,7 @@ def _frameworks(root: Path, manifest: Document[Manifest]) -> tuple[dict[str, Fra
         elif name in chosen:
             faults.append(manifest.fault(("frameworks", place), f"`{name}` is there twice", "keep one of them"))
         else:
-            chosen[name] = load_framework_file(files[name])
+            chosen[name] = load_framework(name, files[name])
     return chosen, faults
 
 
@@ -222,7 +222,7 @@ def _entry_faults(registers: Iterable[tuple[Register, Document[Any]]]) -> list[C
     return [
         fault
         for register, document in registers
-        for fault in repeated(document, _rows_key(document), (each.id for each in register.entries), "entry")
+        for fault in repeated("entry", document.named(_rows_key(document), (each.id for each in register.entries)))
     ]
 
 
@@ -271,7 +271,7 @@ def _control_faults(document: Document[Any] | None, key: str, controls: Iterable
         return []
     there = {control.id for control in controls}
     rows = getattr(document.value, key)
-    return repeated(document, key, (row.id for row in rows), key.removesuffix("s")) + [
+    return repeated(key.removesuffix("s"), document.named(key, (row.id for row in rows))) + [
         document.fault((key, n, "control"), f"unknown control `{row.control}`", did_you_mean(row.control, there))
         for n, row in enumerate(rows)
         if row.control not in there

@@ -11,7 +11,7 @@ import hashlib
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -28,8 +28,14 @@ from muniment.evidence.errors import ConfigError
 LARGEST = 4 * 1024 * 1024  # bytes; the largest file of the product has 90 KB
 
 M = TypeVar("M", bound=BaseModel)
-Path_ = tuple[str | int, ...]
+Steps = tuple[str | int, ...]
 
+# What pydantic says in the words of Python, in the words of YAML.
+_WORDS = {
+    "tuple_type": "a list is wanted",
+    "dict_type": "keys with values are wanted",
+    "model_type": "keys with values are wanted",
+}
 _TEXT = "tag:yaml.org,2002:str"
 _RESOLVED = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "merge")}
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -51,7 +57,11 @@ class Document(Generic[M]):
         """Where the value (or its key) at a path of keys and positions stands; the nearest parent if it is absent."""
         return _place(self.file, self.node, path, key=key)
 
-    def fault(self, path: Path_, what: str, mend: str | None = None, *, key: bool = False) -> ConfigError:
+    def named(self, key: str, ids: Iterable[str]) -> Iterator[tuple[str, Place]]:
+        """The ids of the rows under a key, each with the place of its row."""
+        return ((name, self.place(key, n)) for n, name in enumerate(ids))
+
+    def fault(self, path: Steps, what: str, mend: str | None = None, *, key: bool = False) -> ConfigError:
         """A fault at a path of keys and positions."""
         return fault_at(self.place(*path, key=key), what, mend)
 
@@ -85,6 +95,18 @@ def raise_together(faults: Iterable[ConfigError]) -> None:
         first, *others = flat
         first.others = tuple(others)
         raise first
+
+
+def repeated(noun: str, named: Iterable[tuple[str, Place]]) -> list[ConfigError]:
+    """A fault for each id that stands a second time, with the place of the first in its words."""
+    first: dict[str, Place] = {}
+    faults = []
+    for name, place in named:
+        if name in first:
+            there = f"{first[name].file.name}:{first[name].line}"
+            faults.append(fault_at(place, f"the {noun} `{name}` is there already, in {there}", "keep one of them"))
+        first.setdefault(name, place)
+    return faults
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
@@ -227,9 +249,10 @@ def _explain(file: Path, node: Node | None, model: type[BaseModel], detail: Erro
         return fault_at(place, f"`{given}` cannot be the {name}{where}", did_you_mean(str(given), known))
     if kind == "string_type" and isinstance(given, int | bool):
         return fault_at(place, f"`{name}` is text{where}", f'put it in quotes: "{given}"')
-    words = detail["msg"].removeprefix("Value error, ")
+    words = _WORDS.get(kind, detail["msg"].removeprefix("Value error, "))
+    mend = "write a day as 2026-11-24" if kind.startswith("date") else None
     about = f"`{name}`{where}" if isinstance(name, str) and name else _spell(path).removeprefix(" in ")
-    return fault_at(place, f"{about}: {words}" if about else words)
+    return fault_at(place, f"{about}: {words}" if about else words, mend)
 
 
 def _spell(path: Sequence[str | int]) -> str:

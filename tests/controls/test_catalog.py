@@ -119,17 +119,17 @@ def test_a_licensed_framework_file_is_read_with_its_text(tmp_path: Path) -> None
     ("old", "new", "place", "what", "mend"),
     [
         ("Choice, group: one", "Choice, group: won", "16:37", "unknown group `won`", 'did you mean "one"?'),
-        ('id: "1.2"', 'id: "1.1"', "16:8", "the criterion `1.1` is there twice", "give it another id"),
+        (
+            'id: "1.2"',
+            'id: "1.1"',
+            "16:3",
+            "the criterion `1.1` is there already, in acme-criteria.yaml:14",
+            "keep one of them",
+        ),
         ("criteria: 2", "criteria: 3", "10:31", "the file says 3 criteria, and holds 2", None),
         ("publisher", "publsher", "3:1", "unknown key `publsher`", 'did you mean "publisher"?'),
         ('id: "1.2"', "id: 1.2", "16:8", "programs read the number 1.2 in different ways", 'put it in quotes: "1.2"'),
-        (
-            "id: acme-criteria",
-            "id: acme",
-            "1:5",
-            "the framework acme lies in acme-criteria.yaml",
-            "name the file acme.yaml",
-        ),
+        ("id: acme-criteria", "id: ../acme", "1:5", "`id`: String should match pattern", None),
         ("year: 2026", "year: soon", "5:7", "`year`: Input should be a valid integer", None),
     ],
 )
@@ -144,6 +144,15 @@ def test_a_fault_in_a_framework_file_is_named_by_place(
     fault = faults[f"{file}:{place}"]
     assert fault.what.startswith(what)
     assert fault.mend == mend
+
+
+def test_a_framework_lies_in_a_file_of_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "download.yaml"
+    file.write_text(FRAMEWORK)
+    assert load_framework_file(file).id == "acme-criteria"
+    with pytest.raises(ConfigError, match="the framework acme-criteria lies in download") as caught:
+        load_frameworks([tmp_path])
+    assert (caught.value.line, caught.value.mend) == (1, "name the file acme-criteria.yaml")
 
 
 def test_a_framework_of_the_product_cannot_be_replaced(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ SLIPS = {
     ],
     "registers/endpoints.yaml": [
         ("- host: b.example", "- hots: b.example", "4:3", "`host` is missing in endpoints[1]", "add `host: …`"),
-        ("b.example", "a.example", "4:3", "the entry `a.example:443` is there twice", "give it another id"),
+        ("b.example", "a.example", "4:3", "the entry `a.example:443` is there already", "keep one of them"),
         ("b.example", "https://b.example/", "4:9", "`host` in endpoints[1]", None),
     ],
     "registers/processors.yaml": [
@@ -156,7 +156,13 @@ SLIPS = {
     "registers/claims.yaml": [
         ("adapt: X6", "adapt: X66", "2:10", "unknown claim `X66`", "X6"),
         ("[TLS-1]", "[TSL-1]", "7:14", "unknown control `TSL-1`", "TLS-1"),
-        ("2026-02-01", "2026-02-31", "4:12", "`said_on` in claims[0]: Input should be a valid date", None),
+        (
+            "2026-02-01",
+            "2026-02-31",
+            "4:12",
+            "`said_on` in claims[0]: Input should be a valid date",
+            "write a day as 2026-11-24",
+        ),
     ],
     "registers/exceptions.yaml": [
         ("control: TLS-1", "control: TLS-9", "3:12", "unknown control `TLS-9`", "TLS-2"),
