@@ -30,15 +30,19 @@ def judge(facts: TlsFacts, policy: Policy, expected_issuer: str | None, at: date
     """The verdict on all addresses together; its message names the policy, its version and the digest of its file."""
     strangers = list(_intercepted(facts, expected_issuer)) if expected_issuer else []
     if strangers:
-        return _verdict(Status.INCONCLUSIVE, "may not be what answered, under", strangers, [], policy)
+        return _verdict(
+            Status.INCONCLUSIVE, "What answered may not be the server; it was looked at under", strangers, [], policy
+        )
     faults = [point for sight in facts.sights for point in _placed(facts, sight, _faults(facts, sight, policy, at))]
     unseen = [point for sight in facts.sights for point in _placed(facts, sight, _unseen(sight))]
     notes = list(_notes(facts, at))
     if faults:
-        return _verdict(Status.FAIL, "does not meet", faults, notes, policy)
+        return _verdict(Status.FAIL, "The server does not meet", faults, notes, policy)
     if unseen:
-        return _verdict(Status.INCONCLUSIVE, "was not seen whole, under", unseen, notes, policy)
-    return _verdict(Status.PASS, "meets", [], notes, policy)
+        return _verdict(
+            Status.INCONCLUSIVE, "The server was not seen whole; it was looked at under", unseen, notes, policy
+        )
+    return _verdict(Status.PASS, "The server meets", [], notes, policy)
 
 
 def _verdict(status: Status, head: str, points: list[Point], notes: list[Point], policy: Policy) -> Verdict:
@@ -46,7 +50,7 @@ def _verdict(status: Status, head: str, points: list[Point], notes: list[Point],
     noted = "; ".join(point.text for point in notes)
     return Verdict(
         status=status,
-        message=f"The server {head} {policy}" + (f": it {said}" if said else "") + (f". It {noted}." if noted else "."),
+        message=f"{head} {policy}" + (f": it {said}" if said else "") + (f". It {noted}." if noted else "."),
         codes=tuple(dict.fromkeys(point.code for point in points + notes)),
     )
 

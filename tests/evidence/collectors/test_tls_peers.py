@@ -163,6 +163,26 @@ def test_a_server_that_hangs_on_one_offer_is_not_called_good(
     assert (verdict.status, verdict.codes) == ("inconclusive", ("net.timeout",))
 
 
+def test_what_was_seen_before_a_server_fell_silent_still_counts(
+    listen: Callable[[Serve], int], identity: SimpleNamespace
+) -> None:
+    cbc = b"\xc0\x13"  # TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA
+
+    def serve(connection: socket.socket) -> None:
+        offered = connection.recv(4096, socket.MSG_PEEK)
+        if offered[9:11] == b"\x03\x03" and b"\x00\x2b" not in offered and b"\xc0\x2f" not in offered:
+            connection.recv(4096)
+            if cbc in offered:
+                hello = b"\x02\x00\x00\x26\x03\x03" + bytes(32) + b"\x00" + cbc + b"\x00" + b"\x0e\x00\x00\x00"
+                connection.sendall(b"\x16\x03\x03" + len(hello).to_bytes(2) + hello)
+            connection.recv(1)
+        else:
+            talk_tls(identity)(connection)
+
+    _, verdict = seen(listen(serve), trust=identity.root, timeout=1)
+    assert (verdict.status, verdict.codes) == ("fail", ("tls.cipher.not_allowed",))
+
+
 def test_a_server_that_resets_one_offer_only_has_refused_it(
     listen: Callable[[Serve], int], identity: SimpleNamespace
 ) -> None:
