@@ -166,7 +166,7 @@ def _counted(log: "Log", settings: ConsentSettings, at: datetime | None, before:
     from muniment.evidence.collectors import consent_log, consent_rule
 
     acts, events, notices = (log.table(role) for role in ("acts", "events", "notices"))
-    _refuse_conflicts(log, notices, settings)
+    _refuse_conflicts(log)
     terms = _terms(log, settings, at)
     rule = consent_rule.judged(acts, events, notices, terms)
     judged = log.keep("judged", rule)
@@ -210,14 +210,15 @@ def _counted(log: "Log", settings: ConsentSettings, at: datetime | None, before:
     )
 
 
-def _refuse_conflicts(log: "Log", notices: "Table", settings: ConsentSettings) -> None:
+def _refuse_conflicts(log: "Log") -> None:
     from muniment.evidence.collectors import consent_rule
 
-    if log.rows(consent_rule.conflicting(notices)):
+    count, first = _found(log, ("notices",), consent_rule.conflicting)
+    if first:
         raise InputFault(
             "consent.conflicting_notices",
-            "two notices of one purpose have the same version, and do not say the same",
-            where=f"{settings.notices}: {log.first('notices', consent_rule.conflicting).partition(': ')[2]}",
+            f"{count} notices share purpose and version with another one, and do not say the same",
+            where=first,
             mend="give each notice a version of its own",
         )
 

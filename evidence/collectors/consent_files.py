@@ -10,9 +10,10 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import unquote, urlsplit
 
 from muniment.evidence.errors import CouldNotLook, InputFault
@@ -112,6 +113,15 @@ def header(source: Source, file: Path) -> tuple[str, ...]:
     return tuple(first)
 
 
+def broken_row(source: Source, file: Path) -> int | None:
+    """The first row of a CSV or JSONL file that cannot be read as one; None in Parquet, or where all can be."""
+    if source.kind == "parquet":
+        return None
+    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        rows = _csv_rows(stream) if source.kind == "csv" else (_is_object(line) for line in stream if line.strip())
+        return next((place for place, sound in enumerate(rows, 1) if not sound), None)
+
+
 def fingerprint(sources: Iterable[Source]) -> Fingerprint:
     """Read every file once. The key is BLAKE2b-256 (RFC 7693), personalised `muniment-consent`, over the events."""
     keyed = hashlib.blake2b(digest_size=32, person=b"muniment-consent")
@@ -151,6 +161,34 @@ def require_unchanged(before: Fingerprint, sources: Iterable[Source]) -> None:
                 where=str(file),
                 mend="point the check at a finished export, not at a log that is being written",
             )
+
+
+def _csv_rows(stream: TextIO) -> Iterator[bool]:
+    """For each row below the header, whether it has as many fields as that, all in UTF-8."""
+    rows = csv.reader(stream, strict=True)
+    width = len(next(rows))
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error:
+            yield False
+            return
+        if row is None:
+            return
+        if row:
+            yield len(row) == width and all(map(_is_utf8, row))
+
+
+def _is_object(line: str) -> bool:
+    try:
+        pairs = json.loads(line, object_pairs_hook=list)
+    except (json.JSONDecodeError, RecursionError):
+        return False
+    return line.lstrip().startswith("{") and len(dict(pairs)) == len(pairs) and _is_utf8(line)
+
+
+def _is_utf8(text: str) -> bool:
+    return text.isascii() or not any("\udc80" <= character <= "\udcff" for character in text)
 
 
 def _listed(role: str, location: Path | str) -> tuple[Path, ...]:

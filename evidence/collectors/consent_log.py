@@ -10,7 +10,6 @@ away with it. Times are compared in whole microseconds; finer digits are cut. SQ
 from names and texts that went through `_quoted` or `_literal`; that is why S608 is silenced where it is.
 """
 
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from typing import Any
 import duckdb
 import ibis
 
-from muniment.evidence.collectors.consent_files import Source, empty, header, unreadable
+from muniment.evidence.collectors.consent_files import Source, broken_row, empty, header, unreadable
 from muniment.evidence.collectors.consent_rule import Table
 from muniment.evidence.errors import CouldNotLook, InputFault
 
@@ -178,7 +177,7 @@ class Log:
         first = shapes[source.files[0]]
         for file, shape in shapes.items():
             self._refuse_missing_columns(source, file, shape)
-            if source.kind != "jsonl" and shape != first:
+            if source.kind != "jsonl" and list(shape.items()) != list(first.items()):
                 raise InputFault(
                     "consent.mixed_files",
                     f"the columns are not those of {source.files[0].name}, or their types or order differ",
@@ -198,7 +197,7 @@ class Log:
         if source.kind == "parquet":
             return {name: kind for name, kind, *_ in self._ask(f"DESCRIBE FROM {self._reader(source, (file,))}")}
         names = header(source, file)
-        if len(set(names)) < len(names):
+        if len({name.lower() for name in names}) < len(names):
             raise unreadable(source.role, source.kind, file)
         return dict.fromkeys(names, "VARCHAR")
 
@@ -207,13 +206,12 @@ class Log:
             theirs = self._theirs(source.role, column)
             if column.optional or theirs in shape:
                 continue
-            close = get_close_matches(theirs, shape, n=1)
+            meant = "".join(f"did you mean {name}? " for name in get_close_matches(theirs, shape, n=1))
             raise InputFault(
                 "consent.missing_column",
                 f"the {source.role} have no column {theirs}",
                 where=f"{file}: row 1" if source.kind == "jsonl" else str(file),
-                mend=f"did you mean {close[0]}? " * bool(close)
-                + f"say in the settings what the file calls it: columns: {{{source.role}: {{{column.name}: …}}}}",
+                mend=f"{meant}say in the settings what the file calls it, under columns.{source.role}.{column.name}",
             )
 
     def _refuse_faulty_rows(self, source: Source) -> None:
@@ -325,12 +323,11 @@ class Log:
         """The file that cannot be read on its own, else the engine."""
         for source in self._sources.values():
             for file in source.files:
+                everything = f"SELECT max(hash(COLUMNS(*))) FROM {self._reader(source, (file,))}"  # noqa: S608
                 try:
-                    self._engine.execute(f"SELECT count(COLUMNS(*)) FROM {self._reader(source, (file,))}").fetchall()  # noqa: S608
-                except duckdb.Error as fault:
-                    line = re.search(r"\b[Ll]ine:? (\d+)", str(fault))
-                    before = 1 if source.kind == "csv" else 0
-                    return unreadable(source.role, source.kind, file, int(line[1]) - before if line else None)
+                    self._engine.execute(everything).fetchall()
+                except duckdb.Error:
+                    return unreadable(source.role, source.kind, file, broken_row(source, file))
         return CouldNotLook("consent.engine", f"the engine gave up ({type(error).__name__})")
 
 

@@ -115,7 +115,8 @@ def _spans(acts: Table, notices: Table) -> Table:
     `[start, until)` runs to the next act, `[start, end)` only as far as a consent holds; `gave` says that there was a
     consent at `start`, `consented` that it stood; `renewed` is the start of the next consent that holds, if any.
     """
-    dated = acts.left_join(_expiries(notices), ["purpose", "notice_version"])
+    said = acts.select(*_KEY, "notice_version", "action", "at")
+    dated = said.left_join(_expiries(notices), ["purpose", "notice_version"])
     given = dated.action == "given"
     instants = dated.group_by(*_KEY, start=dated.at).agg(
         gave=given.any(), consented=given.all(), expires=dated.expires.max().coalesce(_FOR_EVER)
