@@ -4,9 +4,9 @@ The horizon is the earlier of `at` and the end of the period: nothing later is l
 can be made again tomorrow.
 
 * The verdict on a control speaks of the horizon: for each subject that the register named in the last plan, the latest
-  evidence while it speaks; of these the gravest. A later failure to look adds an inconclusive, and never lightens what
-  was seen. Evidence that no longer speaks is inconclusive (`evidence.stale`), a subject without a record too
-  (`evidence.missing`), a pass that was laxer than the control demands too (`evidence.lax`).
+  evidence while it speaks; of these the gravest. Inconclusive are evidence that no longer speaks (`evidence.stale`), a
+  subject without a record (`evidence.missing`), and a look that was laxer than the control demands (`evidence.lax`). A
+  later failure to look, or a laxer look, adds an inconclusive and never lightens what was seen.
 * `worst_in_period` speaks of the whole period: a failure that was mended is gone from the verdict and stays there.
 * A person's attestation is shown as such (`evidence.attested`) and is no pass by itself: a statement alone is not
   enough for an auditor (ISA 500, on inquiry). A control that a machine can show only in part passes on its evidence

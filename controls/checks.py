@@ -45,7 +45,7 @@ class Elapsed:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one subject stands at the horizon. `seen` says that evidence still speaks; `due` is when to look again."""
+    """Where one subject stands at the horizon. `seen`: evidence still speaks; `due`: when to look again."""
 
     verdict: Verdict
     freshness: Freshness
@@ -160,20 +160,25 @@ def worst(held: Mapping[str, Iterable[Look]]) -> Verdict:
 
 
 def _standing(looks: Sequence[Look], check: Check, last: Planned | None, elapsed: Elapsed) -> Standing:
-    """One subject at the horizon: the latest evidence while it speaks, and a later failure to look beside it."""
+    """One subject at the horizon: the latest evidence while it speaks, and a later look that decides nothing."""
     held = [look for look in looks if elapsed.holds(look)]
-    evidence = next((look for look in reversed(held) if not look.failed), None)
-    attempt = next((look for look in reversed(held) if look.failed), None)
+    evidence = next((look for look in reversed(held) if _decides(look)), None)
+    attempt = next((look for look in reversed(held) if not _decides(look)), None)
     if evidence is None:
-        verdict = _no_look(attempt, None) if attempt else _missing(last, elapsed)
+        verdict = _undecided(attempt, None) if attempt else _missing(last, elapsed)
         return Standing(verdict, "none", None, seen=False)
     collected = evidence.stored.record.collected.start
     speaks, due = evidence.until >= elapsed.horizon, collected + timedelta(seconds=check.cadence)
     verdicts = [judged(evidence) if speaks else _stale(evidence)]
-    if attempt is not None and attempt.start > collected:
-        verdicts.insert(0, _no_look(attempt, evidence))
+    if attempt is not None and attempt.stored.record.collected.start > collected:
+        verdicts.insert(0, _undecided(attempt, evidence))
     fresh: Freshness = "due" if elapsed.horizon >= due else "fresh"
-    return Standing(gravest(verdicts), fresh if speaks else "stale", due, seen=speaks and evidence.lax is None)
+    return Standing(gravest(verdicts), fresh if speaks else "stale", due, seen=speaks)
+
+
+def _decides(look: Look) -> bool:
+    """Whether a look says something of its subject: it was a sight, and strict enough or a failure all the same."""
+    return look.speaks or (not look.failed and judged(look).status is Status.FAIL)
 
 
 def _missing(last: Planned | None, elapsed: Elapsed) -> Verdict:
@@ -196,10 +201,12 @@ def _stale(look: Look) -> Verdict:
     )
 
 
-def _no_look(attempt: Look, evidence: Look | None) -> Verdict:
-    record = attempt.stored.record
+def _undecided(attempt: Look, evidence: Look | None) -> Verdict:
+    """A failure to look, or a look that was too lax; it hides nothing that was seen before."""
+    verdict = judged(attempt)
+    words = f"could not look: {verdict.message}" if attempt.failed else verdict.message
     seen = f"; before that, {evidence.stored.record.id} came to {judged(evidence).status.word}" if evidence else ""
-    return inconclusive(f"could not look: {record.verdict.message}{seen}", *record.verdict.codes)
+    return inconclusive(f"{words}{seen}", *verdict.codes)
 
 
 def _together(verdicts: Mapping[str, Verdict]) -> Verdict:

@@ -129,6 +129,7 @@ def _reason(
     since = looks[first - 1].start if first > 0 else None
     begin = bisect_left(plans, since, key=lambda plan: plan.at) if since else 0
     between = plans[begin : bisect_left(plans, hole_end, key=lambda plan: plan.at)]
+    # The looks on both sides of the hole belong to runs that saw the subject.
     seen = {look.stored.run for look in looks[max(first - 1, 0) : after + 1]}
     happened = [_silence(look) for look in silent] + [
         _absence(subject, plan) for plan in between if plan.run not in seen

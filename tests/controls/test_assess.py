@@ -294,6 +294,13 @@ def test_what_fails_even_a_laxer_look_fails(workspace: Workspace, history: Histo
     assert finding(workspace, history, day(0, 1)).verdict.status is Status.FAIL
 
 
+def test_a_laxer_look_does_not_hide_a_failure_of_the_day_before(workspace: Workspace, history: History) -> None:
+    history.run(day(0), {A: BAD, B: GOOD})
+    history.run(day(1), {A: GOOD, B: GOOD}, policy="mozilla-old-5.7")
+    found = finding(workspace, history, day(1, 1))
+    assert (found.verdict.status, found.verdict.codes) == (Status.FAIL, ("tls.version.legacy",))
+
+
 # Time
 
 
