@@ -34,7 +34,8 @@ def canonical(value: Any) -> bytes:
         ValueError: the value holds something whose canonical form is not certain; the message names its place.
     """
     plain = value.to_json() if isinstance(value, Frozen) else value
-    _refuse_the_uncertain(plain, "$")
+    if not _is_certain(plain):
+        _refuse_the_uncertain(plain, "$")
     try:
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
     except (TypeError, orjson.JSONEncodeError) as error:
@@ -97,6 +98,21 @@ class Period(Span):
 
     def __contains__(self, instant: datetime) -> bool:
         return self.start <= instant < self.end
+
+
+def _is_certain(value: Any) -> bool:
+    """Whether plain JSON is certain, quickly, as every record passes here; what is not is looked at again."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or not (key.isascii() or max(key) <= "\uffff") or not _is_certain(item):
+                return False
+        return True
+    if kind is list:
+        return all(map(_is_certain, value))
+    return value is None or kind is bool or (kind is int and -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER)
 
 
 def _refuse_the_uncertain(value: Any, place: str) -> None:

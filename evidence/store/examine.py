@@ -205,7 +205,7 @@ class Examiner:
                     if layout.is_record_page(page.path):
                         records.append(SeenRecord.of(line))
                     elif page.path.endswith(f"/{layout.START}"):
-                        yield from self._begin(Start.model_validate_json(line), page.path, first)
+                        yield from self._begin(line, page.path, first)
                     elif page.path.endswith(f"/{layout.END}"):
                         yield from self._end(End.model_validate_json(line), page.path, records, whole=whole)
                     else:
@@ -214,10 +214,11 @@ class Examiner:
                     yield Fault("leaf.malformed", where, f"it cannot be understood: {str(error).splitlines()[0]}")
         self.records += len(records)
 
-    def _begin(self, start: Start, path: str, leaf: int) -> Iterator[Fault]:
+    def _begin(self, line: bytes, path: str, leaf: int) -> Iterator[Fault]:
+        start = Start.model_validate_json(line)
         expected = None if self._runs is None else self._runs + 1
         root = self.roots.get(leaf)
-        yield from start_faults(start, path, expected, leaf, root)
+        yield from start_faults(line, start, path, expected, leaf, root)
         self._runs = start.run
         self._open[start.run] = start
 

@@ -45,6 +45,7 @@ STATEMENT = "statement.dsse.json"
 
 REWRITTEN = frozenset({CHECKPOINT, FRONTIER})  # every commit writes these anew; all other files are written once
 
+RUN_ID_DIGITS = 12  # of the run id, in the name of its folder
 PAGE_BYTES = 64 * 1024
 RECORD_BYTES = 1024 * 1024
 
@@ -84,9 +85,9 @@ class FrontierFile(Frozen):
             raise IntegrityError(str(error), where=FRONTIER, code="frontier.malformed") from error
 
 
-def run_folder(plan: Plan, number: int) -> str:
+def run_folder(start: Start) -> str:
     """`runs/2026/11/24/000123-1f3a9c2e7b10`."""
-    return f"{day_folder(plan)}/{number:06d}-{plan.run_id[:12]}"
+    return f"{day_folder(start.plan)}/{start.run:06d}-{start.run_id[:RUN_ID_DIGITS]}"
 
 
 def day_folder(plan: Plan) -> str:

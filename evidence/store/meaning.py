@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from muniment.evidence.model import digest
 from muniment.evidence.record import End, Start
 from muniment.evidence.store.fault import Fault, place, run_place
 from muniment.evidence.store.layout import run_folder
@@ -42,8 +43,10 @@ class SeenRecord:
             raise ValueError(f"this is not a record: {error}") from error
 
 
-def start_faults(start: Start, path: str, expected_run: int | None, size: int, root: str | None) -> Iterator[Fault]:
-    """A start follows the one before it and says truly what the log was.
+def start_faults(
+    line: bytes, start: Start, path: str, expected_run: int | None, size: int, root: str | None
+) -> Iterator[Fault]:
+    """A start, as it stands on its line, follows the one before it and says truly what the log was.
 
     `expected_run` and `root` are None where damage before it leaves them unknown.
     """
@@ -51,9 +54,9 @@ def start_faults(start: Start, path: str, expected_run: int | None, size: int, r
     if expected_run is not None and start.run != expected_run:
         missing = "a run is missing before it" if start.run > expected_run else "that number is taken"
         yield Fault("run.number", where, f"run {expected_run} should begin here, not run {start.run}: {missing}")
-    if start.run_id != start.plan.run_id:
+    if start.run_id != _run_id(line):
         yield Fault("run.plan", where, "the run id is not that of the plan: the plan was changed")
-    if path.rpartition("/")[0] != run_folder(start.plan, start.run):
+    if path.rpartition("/")[0] != run_folder(start):
         yield Fault("run.folder", where, "it lies in the folder of another run")
     if start.previous_size != size or root not in (None, start.previous_root):
         yield Fault("run.previous", where, "it does not follow the log as it was")
@@ -65,22 +68,32 @@ def end_faults(start: Start, end: End, records: Sequence[SeenRecord], path: str)
     if (end.run, end.run_id) != (start.run, start.run_id):
         yield Fault("run.end", place(run, path), f"it ends run {end.run}, not run {start.run}")
     names, missing = record_names(start, end), set(end.missing)
-    tasks = [task.id for task in start.plan.tasks if task.id not in missing]
-    found = {(record.id, record.task) for record in records}
-    for name, task in zip(names, tasks, strict=True):
-        if (name, task) not in found:
-            what = f"record {name} of task {task!r} was planned, and is neither there nor listed as missing"
-            yield Fault("run.incomplete", place(run, path), what)
-    planned = set(zip(names, tasks, strict=True))
-    for record in records:
-        if (record.id, record.task) not in planned:
-            yield Fault("record.foreign", place(run, record.id), f"nobody planned record {record.id}")
-    if [record.id for record in records] != list(names) and found == planned:
-        yield Fault("record.order", run, "the records do not stand in the order of the plan, or one stands twice")
+    planned = list(zip(names, (task.id for task in start.plan.tasks if task.id not in missing), strict=True))
+    found = [(record.id, record.task) for record in records]
+    if planned != found:
+        yield from _misfits(planned, found, run, path)
     if _counted(end) != (len(start.plan.tasks), len(records), sum(record.errored for record in records)) or any(
         end.by_status.get(status.value) != sum(record.status == status.value for record in records) for status in Status
     ):
         yield Fault("run.counts", place(run, path), "the counts of the end are not those of the records")
+
+
+def _run_id(line: bytes) -> str:
+    """The run id of the plan on this line. In canonical JSON the plan comes first, and `previous_root` after it."""
+    plan = line.removeprefix(b'{"plan":').rpartition(b',"previous_root":')[0]
+    return digest(plan).removeprefix("sha256:")[:32]
+
+
+def _misfits(planned: list[tuple[str, str]], found: list[tuple[str, str]], run: str, path: str) -> Iterator[Fault]:
+    """Where the records, as (id, task), are not those of the plan."""
+    absent, foreign = set(planned) - set(found), set(found) - set(planned)
+    for name, task in sorted(absent):
+        what = f"record {name} of task {task!r} was planned, and is neither there nor listed as missing"
+        yield Fault("run.incomplete", place(run, path), what)
+    for name, _ in sorted(foreign):
+        yield Fault("record.foreign", place(run, name), f"nobody planned record {name}")
+    if not absent and not foreign:
+        yield Fault("record.order", run, "the records do not stand in the order of the plan, or one stands twice")
 
 
 def _counted(end: End) -> tuple[int, int, int]:
