@@ -91,16 +91,17 @@ def writing(log: Log, origin: str, signer: Signer, at: datetime, operation: str)
         yield writer
 
 
-def refuse_foreign_key(log: Log, signer: Signer) -> None:
-    """Only keys that the store knows may append.
+def refuse_foreign_key(log: Log, signer: Signer, at: datetime) -> None:
+    """Only keys that the store knows, and that are valid now, may append.
 
     Raises:
         StoreFault: this one is not.
     """
-    if log.trust().key(signer.public) is None:
+    key = log.trust().key(signer.public)
+    if key is None or not key.valid_at(at):
         raise StoreFault(
-            f"the key {signer.fingerprint} may not sign in this store",
+            f"the key {signer.fingerprint} may not sign in this store" + (" at this time" if key else ""),
             where=str(log.path),
-            mend="use the key that the store was made with",
+            mend="use a key that keys/root.json names",
             code="store.foreign_key",
         )

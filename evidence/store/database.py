@@ -5,6 +5,7 @@ empty bytes for one. Packs (index version 2), loose objects and packed reference
 gitformat-index(5) and gitrepository-layout(5) describe them.
 """
 
+import contextlib
 import hashlib
 import mmap
 import re
@@ -146,9 +147,10 @@ class Database:
         if paths.keys() == self._pack_names:
             return
         known = {pack.index_path.name: pack for pack in self._packs}
-        self._packs = [
-            known.get(name) or _Pack(path) for name, path in paths.items() if path.with_suffix(".pack").exists()
-        ]
+        self._packs = []
+        for name, path in paths.items():
+            with contextlib.suppress(FileNotFoundError):  # the pack is gone: lost, or just joined with others
+                self._packs.append(known.get(name) or _Pack(path))
         self._pack_names = frozenset(paths)
 
     def _loose_reference(self, name: str) -> str | None:

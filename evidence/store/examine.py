@@ -8,6 +8,7 @@ the same; and who signed the commit.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from pydantic import ValidationError
@@ -119,7 +120,7 @@ class Examiner:
     def _rewritten_page(self, run: int, path: str, old: str, new: str) -> Iterator[Fault]:
         try:
             before, after = self._database.read(old, "blob"), self._database.read(new, "blob")
-            names = [SeenRecord.of(line).id for line in layout.split(before)]
+            names = [SeenRecord.of(orjson.loads(line)).id for line in layout.split(before)]
         except (IntegrityError, ValueError):
             return  # the damage of the page itself was told where it was written
         yield from naming.altered(run, path, after, [leaf_hash(line) for line in layout.split(before)], names)
@@ -132,14 +133,15 @@ class Examiner:
         yield from (file.fault for path, file in files.items() if file.fault is not None and path not in pages)
 
         names = self._names(entry.pages, files)
-        listed = files[entry.leaf_hashes].data if entry.leaf_hashes in files else None
-        signed = None if listed is None else [bytes.fromhex(line.decode()) for line in layout.split(listed)]
+        signed, wrong = _listed_hashes(entry.leaf_hashes, files)
+        yield from wrong
         leaves: list[tuple[Page, int, list[bytes]]] = []
         hashes: list[bytes] | None = []
         at = 0
         for page in entry.pages:
             span = slice(at, at + page.leaves)
-            file, belongs = files.get(page.path, _File(None)), None if signed is None else signed[span]
+            file = files.get(page.path) or _File(None, fault=_unsigned(page.path))
+            belongs = None if signed is None else signed[span]
             found = belongs
             if file.data is None:
                 yield from _damaged_page(page, file, belongs, names[span])
@@ -202,15 +204,20 @@ class Examiner:
             for at, line in enumerate(lines):
                 where = place(run, page.path, f"line {at + 1}")
                 try:
-                    if layout.is_record_page(page.path):
-                        records.append(SeenRecord.of(line))
-                    elif page.path.endswith(f"/{layout.START}"):
+                    leaf = orjson.loads(line)
+                    schema = leaf.get("schema") if isinstance(leaf, dict) else None
+                    if schema == "muniment.record/1" and layout.is_record_page(page.path):
+                        records.append(SeenRecord.of(leaf))
+                    elif schema == "muniment.start/1":
                         yield from self._begin(line, page.path, first)
-                    elif page.path.endswith(f"/{layout.END}"):
+                    elif schema == "muniment.end/1":
                         yield from self._end(End.model_validate_json(line), page.path, records, whole=whole)
+                    elif schema == "muniment.log/1" or schema == "muniment.root/1":
+                        yield from self._genesis(leaf, where)
                     else:
-                        yield from self._other(line, where)
-                except ValueError as error:  # pydantic's errors are ValueErrors too
+                        self.unknown.append(f"{where}: {schema}")
+                        whole = False
+                except ValueError as error:  # the errors of orjson and pydantic are ValueErrors
                     yield Fault("leaf.malformed", where, f"it cannot be understood: {str(error).splitlines()[0]}")
         self.records += len(records)
 
@@ -230,18 +237,12 @@ class Examiner:
         elif start is not None and whole:
             yield from end_faults(start, end, records, path)
 
-    def _other(self, line: bytes, where: str) -> Iterator[Fault]:
-        """A leaf that is no part of a run: the two of the first commit, or one that a later version appended."""
-        leaf = orjson.loads(line)
-        schema = leaf.get("schema") if isinstance(leaf, dict) else None
-        if schema == "muniment.root/1":
-            if self.checkpoint is not None:
-                yield Fault("root.changed", where, "the keys were changed in a way that this version cannot verify")
-        elif schema == "muniment.log/1":
-            if leaf.get("origin") != self._trust.origin:
-                yield Fault("log.origin", where, f"this is the log of {leaf.get('origin')}, not {self._trust.origin}")
-        else:
-            self.unknown.append(f"{where}: {schema}")
+    def _genesis(self, leaf: dict[str, Any], where: str) -> Iterator[Fault]:
+        """The two leaves of the first commit, which say whose log this is."""
+        if self.checkpoint is not None:
+            yield Fault("root.changed", where, "origin or keys were changed in a way that this version cannot verify")
+        if leaf.get("origin") != self._trust.origin:
+            yield Fault("log.origin", where, f"this is the log of {leaf.get('origin')}, not {self._trust.origin}")
 
     def _head(self, commit: Commit, changes: Changes, covering: Statement | None, where: str) -> Iterator[Fault]:
         """Checkpoint, right edge and message say what the statement says; after damage, they set the edge anew."""
@@ -279,9 +280,22 @@ class Examiner:
 def _uncovered(changes: Changes, covering: Statement | None, path: str) -> Iterator[Fault]:
     """Files that the commit brought and its statement does not list."""
     signed = {path, layout.CHECKPOINT} | (covering.digests.keys() if covering is not None else set())
-    for added in sorted(changes.added.keys() - signed):
-        where = place(run_place(run_number(added)), added)
-        yield Fault("file.unsigned", where, "no signed statement covers the file")
+    yield from (_unsigned(added) for added in sorted(changes.added.keys() - signed))
+
+
+def _unsigned(path: str) -> Fault:
+    return Fault("file.unsigned", place(run_place(run_number(path)), path), "no signed statement covers the file")
+
+
+def _listed_hashes(path: str | None, files: dict[str, _File]) -> tuple[list[bytes] | None, tuple[Fault, ...]]:
+    """The leaf hashes that were signed beside the pages; None where there is no list that can be relied on."""
+    data = files[path].data if path in files else None
+    if path is None or data is None:
+        return None, ()
+    try:
+        return layout.leaf_hashes(data), ()
+    except IntegrityError as error:
+        return None, (Fault(error.code, place(run_place(run_number(path)), path), error.what),)
 
 
 def _only_covered(changes: Changes, covering: Statement, path: str) -> Changes:
@@ -292,10 +306,10 @@ def _only_covered(changes: Changes, covering: Statement, path: str) -> Changes:
 
 def _damaged_page(page: Page, file: _File, belongs: Sequence[bytes] | None, names: Sequence[str]) -> Iterator[Fault]:
     """Name the records that a damaged page hits; where nothing tells them apart, all that it held."""
-    if file.fault is None or not layout.is_record_page(page.path):
+    if file.fault is None or (not layout.is_record_page(page.path) and file.fault.code != "file.unsigned"):
         return  # told with the other files
     run = run_number(page.path) or 0
-    if belongs is None or file.fault.code == "file.missing":
+    if belongs is None or file.fault.code in ("file.missing", "file.unsigned"):
         held = f"; it held the records {names[0]} to {names[-1]}" if names else ""
         yield Fault(file.fault.code, file.fault.where, file.fault.message + held)
     elif file.broken:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import struct
+from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
@@ -131,6 +132,11 @@ class TrustedKey(Frozen):
     def fingerprint(self) -> str:
         """`SHA256:…`, as `ssh-keygen -l` prints it."""
         return fingerprint(self.raw)
+
+    def valid_at(self, instant: datetime) -> bool:
+        """Whether the key may sign at this instant."""
+        begun = self.valid_from is None or self.valid_from <= instant
+        return begun and (self.valid_until is None or instant < self.valid_until)
 
 
 class Trust(Frozen):

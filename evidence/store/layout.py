@@ -136,6 +136,18 @@ def split(page: bytes) -> list[bytes]:
     return lines if lines[-1] else lines[:-1]
 
 
+def leaf_hashes(listed: bytes) -> list[bytes]:
+    """The hashes in a `leaves.sha256`, one a line.
+
+    Raises:
+        IntegrityError: it holds something else.
+    """
+    try:
+        return [bytes.fromhex(line.decode("ascii")) for line in split(listed)]
+    except ValueError as error:
+        raise IntegrityError("it does not list leaf hashes", where=LEAVES, code="leaves.malformed") from error
+
+
 def start_subject(start: Start) -> str:
     """`Run 123 begins: 61 tasks (schedule)`."""
     return f"Run {start.run} begins: {_counted(len(start.plan.tasks), 'task')} ({start.plan.actor.trigger})"

@@ -204,7 +204,7 @@ class Log:
     def _leaf_hashes(self, covering: Statement) -> list[bytes]:
         listed = covering.predicate.leaf_hashes
         if listed is not None:
-            return [bytes.fromhex(line.decode()) for line in layout.split(self.covered(covering, listed))]
+            return layout.leaf_hashes(self.covered(covering, listed))
         pages = (self.covered(covering, page.path) for page in covering.predicate.pages)
         return [leaf_hash(line) for page in pages for line in layout.split(page)]
 

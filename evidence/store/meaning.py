@@ -6,8 +6,7 @@ record that nobody planned or that was dropped without being listed.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import orjson
+from typing import Any
 
 from muniment.evidence.model import digest
 from muniment.evidence.record import End, Start
@@ -27,20 +26,19 @@ class SeenRecord:
     errored: bool
 
     @classmethod
-    def of(cls, line: bytes) -> "SeenRecord":
-        """Read a record.
+    def of(cls, record: dict[str, Any]) -> "SeenRecord":
+        """Take it from the JSON of a record.
 
         Raises:
             ValueError: it is not one.
         """
         try:
-            record = orjson.loads(line)
             outcome = record["outcome"]
             errored = outcome["kind"] == "errored"
             status = Status.INCONCLUSIVE.value if errored else outcome["verdict"]["status"]
             return cls(record["id"], record["task"], status, errored)
-        except (KeyError, TypeError, orjson.JSONDecodeError) as error:
-            raise ValueError(f"this is not a record: {error}") from error
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"it lacks {error}") from error
 
 
 def start_faults(

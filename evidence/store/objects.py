@@ -43,7 +43,11 @@ def parse_tree(data: bytes) -> dict[str, tuple[bytes, str]]:
         space, end = data.find(b" ", at), data.find(b"\0", at)
         if space < 0 or end < space or end + 21 > len(data):
             raise IntegrityError("this is not a git tree", code="object.malformed")
-        entries[data[space + 1 : end].decode("utf-8", "replace")] = (data[at:space], data[end + 1 : end + 21].hex())
+        name = data[space + 1 : end].decode("utf-8", "replace")
+        # A name that could be shown as another, or taken for one, would hide a file.
+        if name in entries or not name.isprintable() or "/" in name or "\ufffd" in name:
+            raise IntegrityError(f"a name in the folder is not one of ours: {name!a}", code="object.malformed")
+        entries[name] = (data[at:space], data[end + 1 : end + 21].hex())
         at = end + 21
     return entries
 

@@ -76,11 +76,11 @@ def opened(data: bytes, path: str, trust: Trust) -> Statement:
     """The statement of an envelope that a trusted key signed for this log.
 
     Raises:
-        IntegrityError: `statement.malformed`, `statement.unsigned`, `statement.unknown_key`, `statement.signature` or
-            `statement.origin`; `where` is the path.
+        IntegrityError: `statement.malformed`, `statement.unsigned`, `statement.unknown_key`, `statement.signature`,
+            `statement.origin` or `statement.key_validity`; `where` is the path.
     """
     try:
-        payload, _ = dsse.unseal(data, PAYLOAD_TYPE, trust)
+        payload, keys = dsse.unseal(data, PAYLOAD_TYPE, trust)
         statement = Statement.model_validate_json(payload)
     except IntegrityError as error:
         raise IntegrityError(error.what, where=path, code=error.code) from error
@@ -91,5 +91,11 @@ def opened(data: bytes, path: str, trust: Trust) -> Statement:
             f"the statement is about {statement.predicate.origin}, not {trust.origin}",
             where=path,
             code="statement.origin",
+        )
+    if not any(key.valid_at(statement.predicate.at) for key in keys):
+        raise IntegrityError(
+            f"the key of {keys[0].name} was not valid at the time that the statement claims",
+            where=path,
+            code="statement.key_validity",
         )
     return statement

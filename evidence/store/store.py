@@ -112,7 +112,7 @@ class Store:
             IntegrityError: the head is not what was signed.
         """
         with writing(self._log, self.origin, signer, at, "begin") as writer:
-            refuse_foreign_key(self._log, signer)
+            refuse_foreign_key(self._log, signer, at)
             run_id = plan.run_id
             known = self._begun(plan, run_id)
             if known is not None:
@@ -192,7 +192,7 @@ class Store:
         folder = layout.run_folder(start)
         pages = {f"{folder}/{layout.page_name(number)}": page for number, page in enumerate(layout.paged(lines))}
         with writing(self._log, self.origin, signer, at, "finish") as writer:
-            refuse_foreign_key(self._log, signer)
+            refuse_foreign_key(self._log, signer, at)
             if self._log.find(f"{folder}/{layout.START}") != layout.joined([canonical(start)]):
                 raise StoreFault(
                     f"run {start.run} was not begun in this store", where=str(self.path), code="store.run_unknown"
@@ -288,8 +288,8 @@ class Store:
         listed = self._log.find(f"{folder}/{layout.LEAVES}")
         if listed is None:
             return None
-        *records, _ = layout.split(listed)
-        if records != [leaf_hash(line).hex().encode() for line in lines]:
+        *records, _ = layout.leaf_hashes(listed)
+        if records != [leaf_hash(line) for line in lines]:
             raise StoreFault(
                 f"run {layout.run_number(folder)} has ended already, with other records",
                 where=f"{self.path}: {folder}",
