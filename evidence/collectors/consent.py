@@ -131,7 +131,7 @@ class Consent(Collector[ConsentSettings, ConsentFacts]):
         consent_files.require_unchanged(before, sources)
         return facts
 
-    def assess(self, settings: ConsentSettings, facts: ConsentFacts, at: datetime) -> Verdict:  # noqa: ARG002 - ages are facts
+    def assess(self, settings: ConsentSettings, facts: ConsentFacts, at: datetime) -> Verdict:  # noqa: ARG002 - ages were counted at the look
         """Fail on any violation; inconclusive where a subject, or everything, is in doubt; else pass, with notes."""
         broken = tuple(f"consent.{name}" for name, count in facts.violations if count)
         doubts = tuple(
@@ -161,27 +161,32 @@ class Consent(Collector[ConsentSettings, ConsentFacts]):
         return passed(f"{_lawful(facts)}{_beside(facts, settings)}.", *notes)
 
 
+def pseudonym(key: bytes, event_id: int | str) -> str:
+    """The first 16 hexadecimal digits of the HMAC-SHA256 of an event id as text; the key is that of `fingerprint`."""
+    return hmac.new(key, str(event_id).encode(), hashlib.sha256).hexdigest()[:16]
+
+
 def _counted(log: "Log", settings: ConsentSettings, at: datetime | None, before: "Fingerprint") -> ConsentFacts:
     """Ask the log everything that is recorded of it."""
-    from muniment.evidence.collectors import consent_log, consent_rule
+    from muniment.evidence.collectors import consent_rule
 
     acts, events, notices = (log.table(role) for role in ("acts", "events", "notices"))
     _refuse_conflicts(log)
     terms = _terms(log, settings, at)
-    rule = consent_rule.judged(acts, events, notices, terms)
-    judged = log.keep("judged", rule)
+    judged, query = log.keep("judged", consent_rule.judged(acts, events, notices, terms))
     words = dict(log.rows(judged.group_by("word").agg(events=judged.count())))
     [(act_rows,)] = log.rows(acts.agg(rows=acts.count()))
     [(event_rows, first, last)] = log.rows(consent_rule.extent(events, terms))
     [(duplicates, conflicting)] = log.rows(consent_rule.repeated(events))
-    doubtful = consent_rule.doubtful_subjects(acts, events, notices, terms)
     unknown, first_unknown = _found(log, ("acts",), lambda rows: consent_rule.unknown_versions(rows, notices))
     implausible, first_implausible = _found(log, ("acts", "events"), lambda rows: consent_rule.implausible(rows, terms))
+    doubtful = consent_rule.doubtful_subjects(acts, events, notices, terms)
+    subjects = log.rows(doubtful.count().as_table())[0][0] if unknown or implausible else 0
     expected, basis = log.expected("events") or (event_rows, "the rows of the event files, read to their end")
     return ConsentFacts(
         origin=Origin(
             system=f"file:{Path(settings.events).name}",
-            query=consent_log.sql(rule),
+            query=query,
             population=Population(expected=expected, collected=event_rows, basis=basis),
             tools=tuple(Tool(name=name, version=version(name)) for name in ("duckdb", "ibis-framework")),
             contents=before.contents,
@@ -191,7 +196,7 @@ def _counted(log: "Log", settings: ConsentSettings, at: datetime | None, before:
         ok_within_skew=words.get("ok_within_skew", 0),
         pending=words.get("pending", 0),
         events_inconclusive=words.get("inconclusive", 0),
-        subjects_inconclusive=log.rows(doubtful.agg(subjects=doubtful.count()))[0][0],
+        subjects_inconclusive=subjects,
         unknown_version_rows=unknown,
         first_unknown_version=first_unknown,
         implausible_rows=implausible,
@@ -202,11 +207,7 @@ def _counted(log: "Log", settings: ConsentSettings, at: datetime | None, before:
         events=event_rows - duplicates,
         first_event=first and datetime.fromisoformat(first),
         last_event=last and datetime.fromisoformat(last),
-        examples={
-            name: _examples(log, judged, name, settings.examples, before.key)
-            for name in consent_rule.VIOLATIONS
-            if words.get(name) and settings.examples
-        },
+        examples=_examples(log.rows(consent_rule.examples(judged, settings.examples)), before.key),
     )
 
 
@@ -248,15 +249,12 @@ def _found(log: "Log", roles: tuple[str, ...], pick: "Callable[[Table], Table]")
     return sum(counts.values()), first
 
 
-def _examples(log: "Log", judged: "Table", word: str, most: int, key: bytes) -> tuple[str, ...]:
-    """The pseudonyms of the first events, by id, that got a word."""
-    chosen = judged.filter(judged.word == word).order_by("event_id").limit(most).select("event_id")
-    return tuple(pseudonym(key, event_id) for (event_id,) in log.rows(chosen))
-
-
-def pseudonym(key: bytes, event_id: int | str) -> str:
-    """The first 16 hexadecimal digits of the HMAC-SHA256 of an event id as text; the key is that of `fingerprint`."""
-    return hmac.new(key, str(event_id).encode(), hashlib.sha256).hexdigest()[:16]
+def _examples(rows: list[tuple[str, int | str]], key: bytes) -> dict[str, tuple[str, ...]]:
+    """The pseudonyms of event ids, by the word beside them."""
+    shown: dict[str, tuple[str, ...]] = {}
+    for word, event_id in rows:
+        shown[word] = (*shown.get(word, ()), pseudonym(key, event_id))
+    return shown
 
 
 def _length(duration: str) -> timedelta:

@@ -146,10 +146,11 @@ class Log:
         """Carry out an expression over the tables."""
         return self._ask(sql(expression))
 
-    def keep(self, name: str, expression: Table) -> Table:
-        """Carry out an expression once, and keep its rows as a table of that name."""
-        self._ask(f"CREATE TEMP TABLE {name} AS {sql(expression)}")
-        return ibis.table(expression.schema(), name=name)
+    def keep(self, name: str, expression: Table) -> tuple[Table, str]:
+        """Carry out an expression once, and keep its rows as a table of that name; gives the table and the SQL."""
+        query = sql(expression)
+        self._ask(f"CREATE TEMP TABLE {name} AS {query}")
+        return ibis.table(expression.schema(), name=name), query
 
     def first(self, role: str, pick: Callable[[Table], Table]) -> str:
         """`file: row 3` of the first row that `pick` chooses from a table; it must choose one."""

@@ -109,6 +109,14 @@ def newest(events: Table, terms: Terms) -> Table:
     return events.agg(newest=recorded.max(where=recorded <= terms.latest).cast("string"))
 
 
+def examples(judged_events: Table, most: int) -> Table:
+    """`word, event_id` of the first violating events of each word, by id; at most so many of each."""
+    broken = judged_events.filter(judged_events.word.isin(VIOLATIONS))
+    place = ibis.row_number().over(ibis.window(group_by="word", order_by="event_id"))
+    numbered = broken.mutate(place=place)
+    return numbered.filter(numbered.place < most).order_by("word", "event_id").select("word", "event_id")
+
+
 def _spans(acts: Table, notices: Table) -> Table:
     """For each key, the stretches between its acts.
 

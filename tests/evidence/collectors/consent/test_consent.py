@@ -379,3 +379,9 @@ def test_every_code_that_a_look_can_give_is_documented() -> None:
         assert f"`{code.id}`" in page and code.clause in page
     for setting in ConsentSettings.model_fields:
         assert f"`{setting}`" in page
+
+
+def test_listing_collectors_does_not_wait_for_the_engine() -> None:
+    look = "import sys, muniment.evidence.collectors.consent; print(sys.modules.keys() & {'duckdb', 'ibis'})"
+    shown = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True).stdout
+    assert shown == "set()\n"

@@ -188,7 +188,7 @@ def test_the_rule_agrees_with_a_loop_over_every_event(terms: Terms) -> None:
     with tables() as (engine, (of_acts, of_events, of_notices)):
         query = sql(judged(of_acts, of_events, of_notices, terms))
 
-        @settings(max_examples=150, deadline=None)
+        @settings(max_examples=100, deadline=None)
         @given(acts, events, registers())
         def agrees(some_acts: list[Act], some_events: list[Event], notices: list[Notice]) -> None:
             fill(engine, "acts", [(a.subject, a.purpose, a.version, a.action, a.at) for a in some_acts])
