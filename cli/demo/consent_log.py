@@ -65,7 +65,7 @@ def write_log(
     events: int,
     violations: Mapping[Violation, int],
 ) -> Truth:
-    """Write `consents.parquet`, `events.parquet` and `notices.parquet`, all within `[start, until)`.
+    """Write `consents.parquet`, `events.parquet` and `notices.parquet`; acts and events lie in `[start, until)`.
 
     Acts are as many as asked or a few more; events are as many as asked. The notice has three versions, in force from
     before the start, and after one and two thirds of the time; the third asks for consent anew. The same arguments
