@@ -278,9 +278,10 @@ class Examiner:
 
 
 def _uncovered(changes: Changes, covering: Statement | None, path: str) -> Iterator[Fault]:
-    """Files that the commit brought and its statement does not list."""
+    """Files that the commit wrote and its statement does not list."""
     signed = {path, layout.CHECKPOINT} | (covering.digests.keys() if covering is not None else set())
-    yield from (_unsigned(added) for added in sorted(changes.added.keys() - signed))
+    written = changes.added.keys() | (changes.rewritten.keys() & layout.REWRITTEN)
+    yield from (_unsigned(file) for file in sorted(written - signed))
 
 
 def _unsigned(path: str) -> Fault:

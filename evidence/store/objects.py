@@ -45,7 +45,7 @@ def parse_tree(data: bytes) -> dict[str, tuple[bytes, str]]:
             raise IntegrityError("this is not a git tree", code="object.malformed")
         name = data[space + 1 : end].decode("utf-8", "replace")
         # A name that could be shown as another, or taken for one, would hide a file.
-        if name in entries or not name.isprintable() or "/" in name or "\ufffd" in name:
+        if not name or name in entries or not name.isprintable() or "/" in name or "\ufffd" in name:
             raise IntegrityError(f"a name in the folder is not one of ours: {name!a}", code="object.malformed")
         entries[name] = (data[at:space], data[end + 1 : end + 21].hex())
         at = end + 21

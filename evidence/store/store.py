@@ -217,10 +217,10 @@ class Store:
         """Every commit of the log, oldest first."""
         return self._log.history()
 
-    def runs(self) -> Iterator[StoredRun]:
-        """All runs in the order of their numbers; `leaves` are those of records and end, none while a run is open.
+    def runs(self, *, since: int = 0) -> Iterator[StoredRun]:
+        """All runs in the order of their numbers, or those that have a leaf at or after `since`.
 
-        The leaf of the start is `start.previous_size`.
+        `leaves` are those of records and end, none while a run is open; the leaf of the start is `start.previous_size`.
         """
         entries: dict[int, dict[str, LogEntry]] = {}
         for entry in self.history():
@@ -228,7 +228,8 @@ class Store:
                 entries.setdefault(entry.run, {})[Path(entry.statement).name] = entry
         trust = self.trust()
         for number in sorted(entries):
-            yield self._stored_run(entries[number], trust)
+            if any(entry.size > since for entry in entries[number].values()):
+                yield self._stored_run(entries[number], trust)
 
     def records(self, *, since: int = 0) -> Iterator[StoredRecord]:
         """All records in leaf order, from the leaf `since` on; each read is checked against its signed statement."""

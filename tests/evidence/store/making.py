@@ -25,14 +25,16 @@ from muniment.evidence import (
     Span,
     Start,
     Task,
+    canonical,
     failed,
     passed,
 )
-from muniment.evidence.record import record_id
+from muniment.evidence.record import count_by_status, record_id
 from muniment.evidence.store import Signer, Store, Trust, VerifyReport, sshsig, verify_store
 from muniment.evidence.store.append import Draft
 from muniment.evidence.store.commit import writing
 from muniment.evidence.store.database import Database
+from muniment.evidence.store.layout import run_folder
 from muniment.evidence.store.log import Log
 from muniment.evidence.store.objects import format_commit, parse_commit, with_signature
 
@@ -138,12 +140,35 @@ class Bench:
 
     def append_unknown_leaf(self) -> None:
         """A commit as a later version may make it, with a leaf of a kind that this one does not know."""
+        pages = {"decisions/0001.json": [b'{"decision":"sign-off","schema":"muniment.decision/1"}']}
+        self.forge("decisions/0001.dsse.json", pages)
+
+    def forge(self, statement: str, pages: dict[str, list[bytes]], runs: int | None = None) -> None:
+        """Sign and append whatever a key holder likes, past all that the store would refuse."""
         log = Log(self.path)
         head = log.head()
-        pages = {"decisions/0001.json": [b'{"decision":"sign-off","schema":"muniment.decision/1"}']}
-        draft = Draft("decision", "Sign-off", "decisions/0001.dsse.json", pages, runs=head.runs)
+        hashes = statement.replace("statement.dsse.json", "leaves.sha256") if "statement" in statement else None
+        draft = Draft("forged", "Forged", statement, pages, head.runs if runs is None else runs, hashes)
         with writing(log, ORIGIN, self.signer, NOON, "begin") as writer:
             writer.commit(draft, head)
+
+    def forge_end(self, start: Start, records: list[EvidenceRecord], **counts: Any) -> None:
+        """End a run with these records and an end that says what it likes."""
+        folder = run_folder(start)
+        end = {
+            "run": start.run,
+            "run_id": start.run_id,
+            "ended": NOON,
+            "planned": len(start.plan.tasks),
+            "got": len(records),
+            "by_status": count_by_status(records),
+            "errored": sum(record.outcome.kind == "errored" for record in records),
+            "milliseconds": 1,
+            **counts,
+        }
+        pages = {f"{folder}/records-0000.jsonl": [canonical(record) for record in records]} if records else {}
+        ended = canonical(End.model_validate(end))
+        self.forge(f"{folder}/statement.dsse.json", {**pages, f"{folder}/end.json": [ended]})
 
 
 class Victim:
