@@ -218,9 +218,10 @@ def _copy(connection: Connection, store: "Store", first: int, head: "Checkpoint"
         copied += len(batch.records)
         if progress is not None:
             progress(batch.last + 1, head.size)
-    connection.execute(delete(RUNS).where(RUNS.c.ended.is_(None)))  # they may have ended since
-    ended = set(connection.scalars(select(RUNS.c.run)))
-    load(connection, RUNS, [run_row(run, head.size) for run in _begun(store, head.size) if run.start.run not in ended])
+    runs = list(_begun(store, first, head.size))
+    known_open = [run.start.run for run in runs if run.start.previous_size < first]
+    connection.execute(delete(RUNS).where(RUNS.c.run.in_(known_open)))
+    load(connection, RUNS, [run_row(run, head.size) for run in runs])
     connection.execute(delete(SOURCE))
     load(connection, SOURCE, [(store.origin, head.size, head.root)])
     if progress is not None:
@@ -240,12 +241,12 @@ def _differences(connection: Connection, store: "Store", size: int) -> Iterator[
     yield from _unlike(connection, RECORDS, [], RECORDS.c.leaf >= done)
     yield from _unlike(connection, CONTROLS, [], CONTROLS.c.leaf >= done)
     yield from _unlike(connection, SERIES, series)
-    yield from _unlike(connection, RUNS, [run_row(stored, size) for stored in _begun(store, size)])
+    yield from _unlike(connection, RUNS, [run_row(stored, size) for stored in _begun(store, 0, size)])
 
 
-def _begun(store: "Store", size: int) -> list[StoredRun]:
-    """The runs that had begun when the store had `size` leaves."""
-    return [stored for stored in store.runs() if stored.start.previous_size < size]
+def _begun(store: "Store", first: int, size: int) -> Iterator[StoredRun]:
+    """The runs that had begun when the store had `size` leaves, and have one at or after `first`."""
+    return (stored for stored in store.runs(since=first) if stored.start.previous_size < size)
 
 
 def _before(size: int, records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:

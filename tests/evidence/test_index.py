@@ -184,6 +184,18 @@ def test_a_run_that_never_ended_is_listed_without_an_end_until_it_has_one(
         assert index.check_against(store) == []
 
 
+def test_an_abandoned_run_stays_listed_while_later_ones_come_in(url: str, store: Store, signer: Signer) -> None:
+    store.begin(plan(NOON), signer, at=NOON)
+    with Index.open(url) as index:
+        index.update(store)
+        size = store.checkpoint().size
+        look(store, signer, NOON + DAY, [GOOD])
+        assert [run.start.run for run in store.runs(since=size)] == [2]
+        index.update(store)
+        assert [(run.run, run.got) for run in index.runs()] == [(2, 1), (1, None)]
+        assert index.check_against(store) == []
+
+
 def test_as_of_a_date_each_subject_has_its_newest_record_of_then(url: str, store: Store, signer: Signer) -> None:
     look(store, signer, NOON, [GOOD, GOOD, GOOD])
     look(store, signer, NOON + DAY, [LEGACY, UNSEEN])
