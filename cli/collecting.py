@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from muniment.cli.desk import Desk
     from muniment.controls.model import Check
     from muniment.evidence import Actor, End, EvidenceRecord, InputFault, PlannedPopulation, Start, Task
+    from muniment.evidence.run import Look
 
 NOTHING_COLLECTED = 3
 INPUT_FAULT = 2
@@ -124,13 +125,14 @@ def run(
         reason=reason,
     )
     start = store.begin(plan, desk.signer, at=clock())
-    desk.index.update(store)
-    previous = {(row.check, row.subject): row.id for row in desk.index.latest(clock())}
-    looks = {}
+    looks: dict[int, Look] = {}
+    previous: dict[tuple[str, str], str] = {}
     interrupted = False
     # A collector that prints would break the one JSON document on stdout.
     with bar("Looking") as shown, contextlib.redirect_stdout(sys.stderr):
         try:
+            desk.index.update(store)
+            previous = {(row.check, row.subject): row.id for row in desk.index.latest(clock())}
             for place, seen in look_at_all(plan, desk.registry, clock=clock, base=desk.root):
                 looks[place] = seen
                 (progress or shown)(len(looks), len(tasks))

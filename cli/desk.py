@@ -72,6 +72,12 @@ class Desk:
 
         return Index.open(self.workspace.index_url)
 
+    def close(self) -> None:
+        """Let go of the index, if it was used."""
+        if "index" in vars(self):
+            self.index.close()
+            del self.index
+
     def actor(self, trigger: str = "manual") -> Actor:
         """The person or service at the keyboard."""
         kind = "service" if os.environ.get("CI") else "human"
@@ -86,7 +92,9 @@ def desk_of(context: typer.Context) -> Desk:
         UsageError: neither the option nor a folder above this one is a workspace.
     """
     asked: Path | None = context.obj["workspace"]
-    return Desk(find_root(asked))
+    desk = Desk(find_root(asked))
+    context.call_on_close(desk.close)
+    return desk
 
 
 def find_root(asked: Path | None) -> Path:

@@ -28,7 +28,7 @@ def look_once(registration: Registration, settings: Path, at: datetime) -> tuple
         controls=(),
         collector=registration.id,
         subject=subject_of(read_settings),
-        settings=read_settings.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        settings=read_settings.model_dump(mode="json", by_alias=True),
     )
     plan = Plan(planned=at, actor=Actor(name="try", trigger="try"), workspace=digest(b""), tasks=(task,))
     # Run numbers count from 1: the number 0 says that this record is in no store.

@@ -41,6 +41,7 @@ def show(root: Path) -> int:
     made = _pack(desk, today)
     _verify(desk, made)
     _alter(desk, made)
+    desk.close()
     place = root / "packs" / made.path.name
     talk().print(
         f"\nDone in {time.monotonic() - began:.0f} seconds. The pack is {place}. To go on:\n\n"

@@ -86,7 +86,7 @@ def _live_one(root: Path, world: World, step: int, now: datetime) -> Collected:
     tasks, populations = planned(desk, everything=True)
     actor = Actor(name="demonstration", kind="service", host="localhost", trigger="schedule")
     collected = run(desk, tasks, populations, actor=actor)
-    desk.index.close()
+    desk.close()
     return collected
 
 

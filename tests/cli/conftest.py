@@ -1,0 +1,115 @@
+"""A workspace with one collector of its own, and the command in one word."""
+
+import json
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muniment.cli.main import main
+
+COLLECTOR = '''
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import Field
+
+from muniment.evidence import Collector, Facts, Origin, Settings, Verdict, failed, passed
+
+
+class Policy(Settings):
+    path: Path = Field(description="The document to read")
+
+
+class Text(Facts):
+    lines: int
+    first: str
+
+
+class PolicyFile(Collector[Policy, Text]):
+    """A policy document that is more than a title."""
+
+    id = "acme.policy"
+    subject_kind = "document"
+
+    def observe(self, settings: Policy) -> Text:
+        lines = settings.path.read_text().splitlines()
+        return Text(origin=Origin(system=settings.path.name, query="read"), lines=len(lines), first=lines[0])
+
+    def assess(self, settings: Policy, facts: Text, at: datetime) -> Verdict:
+        return passed("It has a body.") if facts.lines > 1 else failed("It is a title only.", "policy.empty")
+'''
+
+CONTROLS = """
+controls:
+  - adapt: GOV-2
+    owner: Ada
+    checks:
+      - id: gov-2.policies
+        collector: acme.policy
+        register: policies
+        cadence: 1d
+"""
+
+POLICIES = """
+entries:
+  - id: security policy
+    path: policies/security.md
+  - id: privacy policy
+    path: policies/privacy.md
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def words(self) -> str:
+        """All that a person reads, on one line."""
+        return " ".join((self.out + self.err).split())
+
+
+@pytest.fixture
+def muniment(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """Run the command with some words."""
+
+    def run(*words: object) -> Answer:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        said = capsys.readouterr()
+        return Answer(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def acme(tmp_path: Path, muniment: Callable[..., Answer]) -> Path:
+    """A workspace whose two policies can be looked at: one has a body, one is a title only."""
+    root = tmp_path / "acme"
+    made = muniment("init", root, "--organisation", "Acme, Inc.", "--owner", "Ada", "--time-zone", "Europe/Paris")
+    assert made.code == 0, made.err
+    for name, text in {
+        "controls/controls.yaml": CONTROLS,
+        "registers/policies.yaml": POLICIES,
+        "collectors/policy.py": COLLECTOR,
+        "policies/security.md": "# Security\n\nWe lock the door.\n",
+        "policies/privacy.md": "# Privacy\n",
+    }.items():
+        file = root / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(textwrap.dedent(text))
+    return root
