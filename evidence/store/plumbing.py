@@ -37,7 +37,8 @@ def make_repository(folder: Path) -> None:
         for section, options in _CONFIGURATION.items():
             for option, value in options.items():
                 writer.set_value(section, option, value)
-    sync(folder / "config")
+    for path in (folder, *folder.rglob("*")):
+        sync(path)
 
 
 class Git:
