@@ -74,7 +74,8 @@ class Eye:
             outcome = _observe(self.collector, self.task, base, at or began)
         except (CouldNotLook, InputFault) as error:
             fault = error if isinstance(error, InputFault) else None
-            outcome = Errored(cause=error.cause, message=error.what, where=error.where)
+            where = error.where and error.where.replace(f"{base}/", "")  # a path of this machine is nobody's affair
+            outcome = Errored(cause=error.cause, message=error.what.replace(f"{base}/", ""), where=where)
         except BaseException as error:  # noqa: BLE001 - a plug-in may raise anything, SystemExit included
             where = place_of(error, _file_of(self.collector))
             outcome = Errored(cause="collector.raised", message=f"{type(error).__name__}: {brief(error)}", where=where)

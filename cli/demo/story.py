@@ -5,10 +5,11 @@ the dates are those of the story.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 from muniment.cli.collecting import Collected, planned, run
 from muniment.cli.demo import consent_log
@@ -21,10 +22,17 @@ FILES = Path(__file__).with_name("workspace")
 STEP = timedelta(weeks=2)
 ORIGIN = "example-phone.test/evidence"
 
+
+class _Size(NamedTuple):
+    acts: int
+    events: int
+    violations: Mapping[consent_log.Violation, int]
+
+
 # How large the consent log of a step is, and how many violations of each class it holds.
-_EARLIER = {"acts": 1_500, "events": 8_000, "violations": {}}
-_SLIP = {**_EARLIER, "violations": {"withdrawn": 2}}
-_TODAY = {"acts": 12_500, "events": 100_000, "violations": {"before": 3, "withdrawn": 4, "incognito": 1}}
+_EARLIER = _Size(1_500, 8_000, {})
+_SLIP = _Size(1_500, 8_000, {"withdrawn": 2})
+_TODAY = _Size(12_500, 100_000, {"before": 3, "withdrawn": 4, "incognito": 1})
 _SLIPPED_AT = 12
 
 
@@ -81,7 +89,7 @@ def _live_one(root: Path, world: World, step: int, now: datetime) -> Collected:
     world.become(step, at)
     _write_endpoints(root, world, step)
     size = _TODAY if step == LAST else _SLIP if step == _SLIPPED_AT else _EARLIER
-    consent_log.write_log(root / "consent", start=at - STEP, until=at, seed=step, **size)
+    consent_log.write_log(root / "consent", start=at - STEP, until=at, seed=step, **size._asdict())
     desk = Desk(root, clock=lambda: at)
     tasks, populations = planned(desk, everything=True)
     actor = Actor(name="demonstration", kind="service", host="localhost", trigger="schedule")
