@@ -1,0 +1,1 @@
+"""What is handed over: a pack, its pages, its seal, and the verifier. Imports the controls and evidence rooms."""

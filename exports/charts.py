@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from muniment.evidence import Period, Status
 from muniment.exports.palette import ACCENT, FAINT, GROUND, INK, LINE, PAPER, QUIET, TEXT
+from muniment.exports.text import day
 
 _WIDTH = 660  # user units; the style sheet scales the chart to the width of the text
 _LABEL = 168
@@ -98,7 +99,7 @@ def draw_timeline(chart: Timeline) -> str:
     if chart.period.start < chart.until < chart.period.end:
         x = _x(chart.period, chart.until)
         parts.append(f'<path d="M{x:.2f} 12V{height - 1}" stroke="{ACCENT}" stroke-width="1"/>')
-    told = "; ".join(f"{lane.name}: {_lane_told(lane)}" for lane in chart.lanes)
+    told = "; ".join(f"{lane.name}: {_lane_told(lane, chart.period.zone)}" for lane in chart.lanes)
     return _svg(height, f"Evidence over the period. {told}.", parts)
 
 
@@ -144,13 +145,16 @@ def _told(row: Row, months: tuple[str, ...]) -> str:
     return ", ".join(known) or "nothing yet"
 
 
-def _lane_told(lane: Lane) -> str:
+def _lane_told(lane: Lane, zone: str) -> str:
     shown = [
-        f"{each.status.word if each.status else 'no valid evidence'} from {each.start:%Y-%m-%d} to {each.end:%Y-%m-%d}"
-        for each in lane.stretches[:12]
+        f"{_word(each.status)} from {day(each.start, zone)} to {day(each.end, zone)}" for each in lane.stretches[:12]
     ]
     rest = len(lane.stretches) - len(shown)
     return ", ".join(shown) + (f", and {rest} more" if rest else "")
+
+
+def _word(status: Status | None) -> str:
+    return status.word if status else "no valid evidence"
 
 
 def _fitted(text: str, longest: int) -> str:

@@ -53,8 +53,13 @@ class _Budget:
         self.left = LARGEST_CONTENT
 
     def spend(self, size: int) -> None:
+        """Take what one whole stream needs; a stream that needs too much takes nothing from the others."""
+        self.allow(size)
         self.left -= size
-        if self.left < 0:
+
+    def allow(self, size: int) -> None:
+        """Refuse a stream as soon as it has grown too large."""
+        if size > self.left:
             raise _Refused(f"the streams inflate to more than {LARGEST_CONTENT >> 20} MiB")
 
 
@@ -116,6 +121,7 @@ def _inflated(stream: Any, budget: _Budget) -> bytes:
             piece = inflater.decompress(raw[start : start + _STEP], _STEP * HIGHEST_RATIO)
         except zlib.error:
             break
-        budget.spend(len(piece))
         found += piece
+        budget.allow(len(found))
+    budget.spend(len(found))
     return bytes(found)

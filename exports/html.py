@@ -85,7 +85,7 @@ def _environment(pack: Pack, catalogue: gettext.NullTranslations, words: Words) 
         "local": partial(text.local, zone=zone),
         "day": partial(words.day, zone=zone),
         "last_day": lambda end: words.day(end - timedelta(microseconds=1), zone),
-        "date": lambda at: f"{at:%Y-%m-%d}",
+        "date": partial(text.day, zone=zone),
         "percent": text.percent,
         "duration": words.duration,
         "counted": words.counted,
@@ -155,12 +155,12 @@ def _css(pack: Pack, words: Words) -> str:
     }
     style = (files("muniment.exports") / "styles" / "pack.css").read_text(encoding="utf-8")
     for key, value in furniture.items():
-        style = style.replace(f'"{{{key}}}"', _css_string(value))
+        style = style.replace(f'"{{{key}}}"', css_string(value))
     ground = '\n@page { background: url("muniment:mark.svg") no-repeat center; background-size: 150mm }\n'
     return "".join(face.rule for face in faces()) + variables() + style + (ground if identity.mark else "")
 
 
-def _css_string(value: str) -> str:
+def css_string(value: str) -> str:
     """A CSS string that nothing can leave: all but plain letters and digits as escapes (CSS Syntax, section 4.3.7)."""
     return '"' + "".join(each if each.isascii() and each.isalnum() else f"\\{ord(each):x} " for each in value) + '"'
 

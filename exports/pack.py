@@ -15,9 +15,7 @@ from pydantic import JsonValue
 from muniment.controls.assess import Assessment
 from muniment.controls.model import (
     AcceptedException,
-    CheckResult,
     Control,
-    Coverage,
     CriterionResult,
     Finding,
     Framework,
@@ -40,9 +38,7 @@ from muniment.exports.charts import HeatMap
 from muniment.exports.manifest import Prove, attachments
 from muniment.exports.model import (
     AcceptedRow,
-    CheckSheet,
     Cited,
-    ControlSheet,
     Gap,
     Head,
     Identity,
@@ -52,18 +48,15 @@ from muniment.exports.model import (
     PopulationRow,
     RegisterSheet,
     Scope,
-    Serves,
     SoaGroup,
     SoaRow,
-    SubjectRow,
     Summary,
     Tally,
     Unadopted,
 )
-from muniment.exports.timeline import heat_map, timeline
+from muniment.exports.sheets import control_sheet
+from muniment.exports.timeline import heat_map
 
-MOST_SUBJECTS = 25  # rows of one check's table of subjects; the rest is in the manifest
-MOST_RECORDS = 24  # rows of one check's table of records; the rest is in the evidence index
 MOST_CITED = 12  # records named beside one finding
 
 
@@ -98,7 +91,7 @@ def build_pack(
     by_check = _records_by_check(records)
     soa = _applicability(framework, assessment.criteria[framework.id], serving, findings)
     sheets = tuple(
-        _sheet(control, findings[control.id], framework, cited, by_check, period, until) for control in serving
+        control_sheet(control, findings[control.id], framework, cited, by_check, period, until) for control in serving
     )
     heat = heat_map(_themes(framework, serving, cited), period, until)
     pack = Pack(
@@ -237,78 +230,6 @@ def _themes(
                 if any(group.id in groups_of.get(control, ()) for control in each.controls)
             ),
         )
-
-
-def _sheet(
-    control: Control,
-    finding: Finding,
-    framework: Framework,
-    cited: Mapping[str, Cited],
-    by_check: Mapping[str, Sequence[EvidenceRecord]],
-    period: Period,
-    until: datetime,
-) -> ControlSheet:
-    serves = tuple(
-        Serves(framework.criterion(mapping.criterion), mapping)
-        for mapping in control.mappings
-        if mapping.framework == framework.id
-    )
-    planned = {check.id: check for check in control.checks}
-    checks = []
-    for result in finding.checks:
-        check = planned.get(result.check)
-        coverages = _gravest_first(result)
-        checks.append(
-            CheckSheet(
-                id=result.check,
-                collector=result.collector,
-                cadence=check.cadence if check else None,
-                grace=check.grace if check else None,
-                verdict=result.verdict,
-                population=result.population,
-                seen=result.seen,
-                basis=result.basis,
-                next_due=result.next_due,
-                subjects=tuple(_subject(result, coverage) for coverage in coverages[:MOST_SUBJECTS]),
-                subjects_total=len(coverages),
-                timeline=timeline(coverages, by_check.get(result.check, ()), period, until),
-                shown=_shown(result, cited),
-                total=len(result.evidence),
-            )
-        )
-    return ControlSheet(control, finding, serves, tuple(checks))
-
-
-def _latest(result: CheckResult, subject: str) -> Status | None:
-    looks = [evidence for evidence in result.evidence if evidence.subject == subject]
-    return max(looks, key=lambda evidence: evidence.at).status if looks else None
-
-
-def _gravest_first(result: CheckResult) -> list[Coverage]:
-    """Subjects in the order in which a reader wants them: failing, unknown, then least covered, then by name."""
-    standing = {coverage.subject: _latest(result, coverage.subject) for coverage in result.coverage}
-
-    def place(coverage: Coverage) -> tuple[int, int, str]:
-        status = standing[coverage.subject]
-        gravity = status.gravity if status else Status.INCONCLUSIVE.gravity
-        return -gravity, coverage.covered_seconds, coverage.subject
-
-    return sorted(result.coverage, key=place)
-
-
-def _subject(result: CheckResult, coverage: Coverage) -> SubjectRow:
-    share = coverage.covered_seconds * 1000 // coverage.period_seconds if coverage.period_seconds else None
-    holes = tuple((hole.period, hole.reason) for hole in coverage.holes)
-    return SubjectRow(coverage.subject, _latest(result, coverage.subject), share, holes)
-
-
-def _shown(result: CheckResult, cited: Mapping[str, Cited]) -> tuple[Cited, ...]:
-    """The records that did not pass, then the newest, up to the limit; printed newest first."""
-    newest = sorted((evidence for evidence in result.evidence if evidence.id in cited), key=lambda each: each.at)[::-1]
-    ordered = [each for each in newest if each.status is not Status.PASS]
-    ordered += [each for each in newest if each.status is Status.PASS]
-    chosen = {evidence.id for evidence in ordered[:MOST_RECORDS]}
-    return tuple(cited[evidence.id] for evidence in newest if evidence.id in chosen)
 
 
 def _summary(

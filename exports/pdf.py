@@ -5,7 +5,8 @@ network or a disk because a document says so. The same page gives the same bytes
 Pango and the fonts.
 """
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,8 @@ def render_pdf(page: Page, identifier: str, finish: Finish, progress: Progress |
     `finish` is given WeasyPrint's objects just before they are written.
 
     Raises:
-        MunimentError: the document names a resource that is not registered, or is no well-formed XML.
+        MunimentError: `pack.fetch` for a resource that is not registered, `pack.malformed` for what is no XML,
+            `pack.temporary` where the disk is full.
     """
     from weasyprint import CSS
     from weasyprint.text.fonts import FontConfiguration
@@ -67,31 +69,56 @@ def render_pdf(page: Page, identifier: str, finish: Finish, progress: Progress |
         pages = len(document.pages)
         tell("layout", 1, 1)
         tell("pages", 0, pages)
-        data = document.write_pdf(
-            pdf_variant="pdf/a-3a",
-            pdf_identifier=identifier.encode(),
-            finisher=lambda _, pdf: finish(pdf),
-        )
+        data = _written(document, identifier, finish)
         tell("pages", pages, pages)
     except FatalURLFetchingError as error:
-        raise MunimentError(f"the document asks for something outside itself: {error}", code="pack.fetch") from error
+        raise _asked_outside(fetch.refused) from error
     except ElementTree.ParseError as error:
         raise MunimentError(f"the document is not well-formed: {error}", code="pack.malformed") from error
+    except OSError as error:
+        what = f"there is no room for the temporary files of the rendering: {error.strerror}"
+        raise MunimentError(
+            what, mend="free some space, or name another folder in TMPDIR", code="pack.temporary"
+        ) from error
+    if fetch.refused:  # WeasyPrint forgives a drawing whose image cannot be had; we do not
+        raise _asked_outside(fetch.refused)
     return Rendered(data, pages)
 
 
 def fetcher(resources: Mapping[str, tuple[str, bytes]]) -> Any:
-    """A fetcher that serves `muniment:NAME` from `resources` and ends the rendering for every other URL."""
+    """A fetcher that serves `muniment:NAME` from `resources` and ends the rendering for every other URL.
+
+    Its `refused` lists the URLs that were asked for and not served.
+    """
     from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
     class Registered(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
+        def __init__(self) -> None:
+            super().__init__(allowed_protocols=(), allow_redirects=False, fail_on_errors=True)
+            self.refused: list[str] = []
+
         def fetch(self, url: str, headers: Any = None) -> "URLFetcherResponse":  # noqa: ARG002 - its signature
             media_type, data = resources.get(url.removeprefix(SCHEME), (None, b""))
             if media_type is None or not url.startswith(SCHEME):
-                raise FatalURLFetchingError(f"not a registered resource: {url[:200]}")
+                self.refused.append(url)
+                raise FatalURLFetchingError("not a registered resource")
             return URLFetcherResponse(url, data, {"Content-Type": media_type})
 
-    return Registered(allowed_protocols=(), allow_redirects=False, fail_on_errors=True)
+    return Registered()
+
+
+def _asked_outside(urls: Sequence[str]) -> MunimentError:
+    named = ", ".join(ascii(url[:100]) for url in urls[:3])
+    return MunimentError(f"the document asks for something outside itself: {named}", code="pack.fetch")
+
+
+def _written(document: Any, identifier: str, finish: Finish) -> bytes:
+    """The bytes of the PDF. WeasyPrint leaves the file of its colour profile to the garbage collector to close."""
+    with warnings.catch_warnings(category=ResourceWarning, action="ignore"):
+        data: bytes = document.write_pdf(
+            pdf_variant="pdf/a-3a", pdf_identifier=identifier.encode(), finisher=lambda _, pdf: finish(pdf)
+        )
+    return data
 
 
 def _document(page: Page, fetch: Any) -> Any:

@@ -52,6 +52,11 @@ def local(at: datetime, zone: str) -> str:
     return f"{there:%Y-%m-%d %H:%M} {offset[:3]}:{offset[3:]}"
 
 
+def day(at: datetime, zone: str) -> str:
+    """The day of the instant in the zone: `2026-11-24`."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
+
+
 def percent(permille: int) -> str:
     """`98.7 %`; 100 % and 0 % only where it is exactly that."""
     return f"{permille // 10} %" if permille % 10 == 0 else f"{permille // 10}.{permille % 10} %"

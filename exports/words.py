@@ -68,6 +68,7 @@ class Words:
             Relationship.SUPERSET_OF: _("wider than it"),
             Relationship.INTERSECTS_WITH: _("overlapping it"),
         }
+        self._languages = {"en": _("English"), "fr": _("French"), "zh": _("Chinese")}
         self._months = (
             _("January"),
             _("February"),
@@ -116,6 +117,10 @@ class Words:
     def word(self, name: str) -> str:
         """The word for a grade, a state, a freshness, a standing or a degree of automation."""
         return self._plain[name]
+
+    def language(self, code: str) -> str:
+        """The name of a language by its BCP 47 code; the code itself where we have no name."""
+        return self._languages.get(code, code)
 
     def version(self, version: str) -> str:
         """`version 1`."""

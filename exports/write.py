@@ -31,8 +31,10 @@ def write_pack(pack: Pack, path: Path, signer: Signer, progress: Progress | None
     Raises:
         MunimentError: the page could not be rendered, or `pack.unwritable`: nothing was left at the path then.
     """
+    if not os.access(path.parent, os.W_OK | os.X_OK):  # before a minute of rendering, not after
+        raise _unwritable(path, "the folder is not there or not writable")
     data, pages = pack_bytes(pack, signer, progress)
-    _write_whole(path, data)
+    write_whole(path, data)
     return PackFile(path, pages, digest(data), len(data))
 
 
@@ -46,12 +48,16 @@ def pack_bytes(pack: Pack, signer: Signer, progress: Progress | None = None) -> 
     return seal.sealed(rendered.data, signer), rendered.pages
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write beside the target, make it durable, then take its name: a full disk leaves no half pack."""
+def write_whole(path: Path, data: bytes) -> None:
+    """Write beside the target, make it durable, then take its name: a full disk leaves no half pack.
+
+    Raises:
+        MunimentError: `pack.unwritable`; what was at the path before is still there.
+    """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error.strerror) from error
     beside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -62,7 +68,7 @@ def _write_whole(path: Path, data: bytes) -> None:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error.strerror) from error
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -70,9 +76,9 @@ def _write_whole(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def _unwritable(path: Path, error: OSError) -> MunimentError:
+def _unwritable(path: Path, why: str | None) -> MunimentError:
     return MunimentError(
-        f"the pack cannot be written: {error.strerror}",
+        f"the pack cannot be written: {why}",
         where=str(path),
         mend="name a folder that exists, can be written and has room",
         code="pack.unwritable",

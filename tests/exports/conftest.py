@@ -4,12 +4,12 @@ Everything is made in memory from a seed, except that the records stand in a rea
 checkpoint, so that what verifies here verifies for the same reasons as elsewhere.
 """
 
-import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from muniment.controls.assess import assess
@@ -59,6 +59,7 @@ from muniment.evidence.store.merkle import InclusionProof, Tree, leaf_hash
 from muniment.evidence.store.note import signed_checkpoint
 from muniment.exports.model import Head, Making, Pack
 from muniment.exports.pack import build_pack
+from muniment.exports.write import pack_bytes
 
 ORIGIN = "example-phone.test/evidence"
 PERIOD = Period(
@@ -114,25 +115,67 @@ class Sample:
         )
 
 
-@cache
-def a_year() -> Sample:
-    """Weekly looks over eleven months: good weeks, a failing spell that was mended, two dead weeks, one broken run."""
-    return sample(_looks)
+Looks = Callable[[Task, int], Verdict | Errored]  # what a look of a task in a week comes to
 
 
-def sample(looks: "Looks", *, weeks: int = 46, framework: str = "iso-iec-27001-2022") -> Sample:
-    """A sample whose records are what `looks` says for each task of each week."""
+def all_is_well(task: Task, week: int) -> Verdict | Errored:
+    """Nothing wrong, ever."""
+    return passed(f"{task.subject} is as {task.check} demands.")
+
+
+def example_phone(task: Task, week: int) -> Verdict | Errored:
+    """Good weeks, a failing spell that was mended and came back, and now and then no answer."""
+    if task.check == "tls-endpoints" and task.subject.startswith("updates") and (14 <= week < 19 or week > 42):
+        return failed("The server accepts TLS 1.0.", "tls.version.legacy")
+    if (week + len(task.id)) % 31 == 0:
+        return Errored(cause="net.timeout", message=f"{task.subject} did not answer within 10 seconds.")
+    return all_is_well(task, week)
+
+
+@pytest.fixture(scope="session")
+def year() -> Sample:
+    """Weekly looks over eleven months, with two weeks that had no run and one run that never ended."""
+    return sample(example_phone)
+
+
+@pytest.fixture(scope="session")
+def small() -> Sample:
+    """Three good weeks under a framework of 25 criteria, quick to print."""
+    return sample(all_is_well, weeks=3, framework="iso-iec-27018-2025", controls=6)
+
+
+@pytest.fixture(scope="session")
+def small_file(small: Sample) -> bytes:
+    """The pack of three good weeks, sealed."""
+    data, _ = pack_bytes(small.pack(mark="DRAFT"), small.signer)
+    return data
+
+
+@pytest.fixture(scope="session")
+def sampled() -> Callable[..., Sample]:
+    """Makes a sample from looks of one's own."""
+    return sample
+
+
+def sample(
+    looks: Looks,
+    *,
+    weeks: int = 47,
+    framework: str = "iso-iec-27001-2022",
+    controls: int | None = None,
+    query: str = "handshake with TLS 1.0, 1.1, 1.2 and 1.3",
+) -> Sample:
+    """Records of so many weeks, each with the same `query`; `controls` bounds how many controls are adopted."""
     signer = Signer(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), "compliance@example-phone.test")
     chosen = load_frameworks()[framework]
-    workspace = _workspace(chosen)
+    workspace = _workspace(chosen, controls)
     leaves: list[bytes] = []
     records: list[StoredRecord] = []
     runs: list[StoredRun] = []
-    dice = random.Random("example phone")
     for week in range(weeks):
         if week in (20, 21):
             continue
-        _run(workspace, week, looks, dice, leaves, records, runs)
+        _run(workspace, week, looks, query, leaves, records, runs)
     tree = Tree([leaf_hash(leaf) for leaf in leaves])
     checkpoint = signed_checkpoint(ORIGIN, tree.size, tree.root(), signer)
     head = Head(
@@ -141,31 +184,7 @@ def sample(looks: "Looks", *, weeks: int = 46, framework: str = "iso-iec-27001-2
     return Sample(workspace, chosen, signer, head, tree, tuple(records), tuple(runs))
 
 
-class Looks:
-    """What a look at a subject in a week comes to; the base class sees nothing wrong."""
-
-    def verdict(self, check: str, subject: str, week: int, dice: random.Random) -> Verdict | Errored:
-        """A verdict, or the failure to look."""
-        return passed(f"{subject} is as {check} demands.")
-
-    def query(self, check: str, subject: str) -> str:
-        """The query that the record names."""
-        return f"handshake {subject} with TLS 1.0, 1.1, 1.2 and 1.3"
-
-
-class _ExamplePhone(Looks):
-    def verdict(self, check: str, subject: str, week: int, dice: random.Random) -> Verdict | Errored:
-        if check == "tls-endpoints" and subject.startswith("updates") and (14 <= week < 19 or week > 42):
-            return failed("The server accepts TLS 1.0.", "tls.version.legacy")
-        if dice.random() < 0.02:
-            return Errored(cause="net.timeout", message=f"{subject} did not answer within 10 seconds.")
-        return super().verdict(check, subject, week, dice)
-
-
-_looks = _ExamplePhone()
-
-
-def _workspace(framework: Framework) -> Workspace:
+def _workspace(framework: Framework, most: int | None) -> Workspace:
     library = load_library()
     checks = {
         "TLS-1": ("tls-endpoints", "tls", "endpoints"),
@@ -175,7 +194,7 @@ def _workspace(framework: Framework) -> Workspace:
     serving = [each for each in library.controls if any(m.framework == framework.id for m in each.mappings)]
     automatic = [each.id for each in serving if each.automation == "full"][:3]
     named = dict(zip(automatic, checks.values(), strict=False))
-    controls = tuple(_adopted(control, named.get(control.id)) for control in serving[:-6])
+    controls = tuple(_adopted(control, named.get(control.id)) for control in serving[: most or -6])
     entries = tuple(Subject(id=each, values={"owner": "Platform team", "region": "EU"}) for each in ENDPOINTS)
     retired = Subject(
         id="old.example-phone.test:443", values={"owner": "Platform team"}, out_of_scope="switched off in March 2026"
@@ -222,7 +241,7 @@ def _workspace(framework: Framework) -> Workspace:
         attestations=(
             Attestation(
                 id="ATT-1",
-                control=next(each.id for each in controls if each.automation == "manual"),
+                control=next((each.id for each in controls if each.automation == "manual"), controls[-1].id),
                 statement="The management review of 2026 was held on 3 March 2026; minutes are filed.",
                 by="S. Okafor",
                 on=date(2026, 3, 4),
@@ -274,7 +293,7 @@ def _run(
     workspace: Workspace,
     week: int,
     looks: Looks,
-    dice: random.Random,
+    query: str,
     leaves: list[bytes],
     records: list[StoredRecord],
     runs: list[StoredRun],
@@ -318,9 +337,9 @@ def _run(
     first = len(leaves)
     leaves.append(canonical(start))
     if week == 30:
-        runs.append(StoredRun(start, None, (f"{number:040x}",), range(first, len(leaves))))
+        runs.append(StoredRun(start, None, (_commit(at),), range(first, len(leaves))))
         return
-    made = [_record(task, place, number, at, looks, week, dice) for place, task in enumerate(tasks, start=1)]
+    made = [_record(task, place, number, at, looks(task, week), query) for place, task in enumerate(tasks, start=1)]
     for record in made:
         line = canonical(record)
         records.append(StoredRecord(record, number, len(leaves), digest(line)))
@@ -336,20 +355,21 @@ def _run(
         milliseconds=40_000,
     )
     leaves.append(canonical(end))
-    runs.append(StoredRun(start, end, (f"{number:040x}", f"{number + 1000:040x}"), range(first, len(leaves))))
+    runs.append(StoredRun(start, end, (_commit(at), _commit(at + timedelta(seconds=40))), range(first, len(leaves))))
 
 
-def _record(
-    task: Task, place: int, run: int, at: datetime, looks: Looks, week: int, dice: random.Random
-) -> EvidenceRecord:
-    seen = looks.verdict(task.check, task.subject, week, dice)
+def _commit(at: datetime) -> str:
+    return digest(at.isoformat().encode())[-40:]
+
+
+def _record(task: Task, place: int, run: int, at: datetime, seen: Verdict | Errored, query: str) -> EvidenceRecord:
     began = at + timedelta(seconds=place)
     outcome = (
         seen
         if isinstance(seen, Errored)
         else Observed(
-            origin=Origin(system=f"tls://{task.subject}", query=looks.query(task.check, task.subject)),
-            facts={"week": week},
+            origin=Origin(system=f"tls://{task.subject}", query=query),
+            facts={"run": run},
             verdict=seen,
         )
     )
