@@ -132,7 +132,6 @@ class Examiner:
         pages = {page.path for page in entry.pages if layout.is_record_page(page.path)}
         yield from (file.fault for path, file in files.items() if file.fault is not None and path not in pages)
 
-        names = self._names(entry.pages, files)
         signed, wrong = _listed_hashes(entry.leaf_hashes, files)
         yield from wrong
         leaves: list[tuple[Page, int, list[bytes]]] = []
@@ -144,7 +143,7 @@ class Examiner:
             belongs = None if signed is None else signed[span]
             found = belongs
             if file.data is None:
-                yield from _damaged_page(page, file, belongs, names[span])
+                yield from _damaged_page(page, file, belongs, self._names(entry.pages, files)[span])
             else:
                 lines = layout.split(file.data)
                 leaves.append((page, entry.first_leaf + at, lines))
@@ -200,25 +199,25 @@ class Examiner:
         """What the leaves say. `whole` is False where a page of the entry could not be read."""
         records: list[SeenRecord] = []
         for page, first, lines in leaves:
-            run = run_place(run_number(page.path))
+            holds_records = layout.is_record_page(page.path)
             for at, line in enumerate(lines):
-                where = place(run, page.path, f"line {at + 1}")
                 try:
                     leaf = orjson.loads(line)
                     schema = leaf.get("schema") if isinstance(leaf, dict) else None
-                    if schema == "muniment.record/1" and layout.is_record_page(page.path):
+                    if schema == "muniment.record/1" and holds_records:
                         records.append(SeenRecord.of(leaf))
                     elif schema == "muniment.start/1":
-                        yield from self._begin(line, page.path, first)
+                        yield from self._begin(line, page.path, first + at)
                     elif schema == "muniment.end/1":
                         yield from self._end(End.model_validate_json(line), page.path, records, whole=whole)
                     elif schema == "muniment.log/1" or schema == "muniment.root/1":
-                        yield from self._genesis(leaf, where)
+                        yield from self._genesis(leaf, _line_place(page, at))
                     else:
-                        self.unknown.append(f"{where}: {schema}")
+                        self.unknown.append(f"{_line_place(page, at)}: {schema}")
                         whole = False
                 except ValueError as error:  # the errors of orjson and pydantic are ValueErrors
-                    yield Fault("leaf.malformed", where, f"it cannot be understood: {str(error).splitlines()[0]}")
+                    what = f"it cannot be understood: {str(error).splitlines()[0]}"
+                    yield Fault("leaf.malformed", _line_place(page, at), what)
         self.records += len(records)
 
     def _begin(self, line: bytes, path: str, leaf: int) -> Iterator[Fault]:
@@ -275,6 +274,10 @@ class Examiner:
         self.checkpoint, self.roots[checkpoint.size] = checkpoint, checkpoint.root
         if led_to == head:
             self._frontier, self._runs = edge.frontier, edge.runs
+
+
+def _line_place(page: Page, at: int) -> str:
+    return place(run_place(run_number(page.path)), page.path, f"line {at + 1}")
 
 
 def _uncovered(changes: Changes, covering: Statement | None, path: str) -> Iterator[Fault]:

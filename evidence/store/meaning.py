@@ -4,6 +4,7 @@ A key holder can sign anything; these rules find a run that was left out, a plan
 record that nobody planned or that was dropped without being listed.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,9 +71,11 @@ def end_faults(start: Start, end: End, records: Sequence[SeenRecord], path: str)
     found = [(record.id, record.task) for record in records]
     if planned != found:
         yield from _misfits(planned, found, run, path)
-    if _counted(end) != (len(start.plan.tasks), len(records), sum(record.errored for record in records)) or any(
-        end.by_status.get(status.value) != sum(record.status == status.value for record in records) for status in Status
-    ):
+    statuses = Counter(record.status for record in records)
+    counted = {status.value: statuses[status.value] for status in Status}
+    errored = sum(record.errored for record in records)
+    said = (end.planned, end.got, end.errored, end.by_status)
+    if said != (len(start.plan.tasks), len(records), errored, counted):
         yield Fault("run.counts", place(run, path), "the counts of the end are not those of the records")
 
 
@@ -92,7 +95,3 @@ def _misfits(planned: list[tuple[str, str]], found: list[tuple[str, str]], run: 
         yield Fault("record.foreign", place(run, name), f"nobody planned record {name}")
     if not absent and not foreign:
         yield Fault("record.order", run, "the records do not stand in the order of the plan, or one stands twice")
-
-
-def _counted(end: End) -> tuple[int, int, int]:
-    return end.planned, end.got, end.errored
