@@ -138,12 +138,55 @@ def test_titles_that_are_not_verified_say_so(acme: Path, muniment: Any) -> None:
     assert "confidence: medium" in answer.words
 
 
-def test_a_framework_of_ones_own_is_imported_once(acme: Path, muniment: Any, tmp_path: Path) -> None:
-    source = Path(__file__).parents[2] / "controls" / "frameworks" / "iso-iec-27018-2025.yaml"
+FRAMEWORK = """
+id: acme-criteria
+name: What Acme's customers ask
+publisher: Acme, Inc.
+edition: first
+year: 2026
+certifiable: false
+licence_note: Our own words
+sources: [our contracts]
+confidence: { level: high }
+counts: { groups: 1, criteria: 2 }
+groups:
+  - { id: A, title: Doors, kind: clause }
+criteria:
+  - { id: A.1, title: Doors are locked, group: A, kind: requirement, applies_to: organization, verification: verified }
+  - { id: A.2, title: Keys are counted, group: A, kind: requirement, applies_to: organization, verification: verified }
+"""
+
+
+def test_a_framework_of_ones_own_is_imported_and_can_be_chosen(acme: Path, muniment: Any, tmp_path: Path) -> None:
     file = tmp_path / "criteria.yaml"
-    file.write_text(source.read_text().replace("id: iso-iec-27018-2025", "id: acme-criteria", 1))
+    file.write_text(FRAMEWORK)
     answer = muniment("-w", acme, "frameworks", "import", file)
-    assert answer.code in (0, 2), answer.err
+    assert answer.code == 0, answer.err
+    assert "2 criteria, kept in frameworks/acme-criteria.yaml" in answer.words
+    manifest = (acme / "muniment.yaml").read_text()
+    (acme / "muniment.yaml").write_text(manifest.replace("frameworks: [", 'frameworks: ["acme-criteria", '))
+    status = muniment("-w", acme, "status", "--framework", "acme-criteria")
+    assert "acme-criteria: 2 criteria: 2 inconclusive" in status.words
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("criteria: 2 }", "criteria: 3 }", "criteria"),
+        ("id: A.2", "id: A.1", "A.1"),
+        ("edition: first\n", "", "edition"),
+    ],
+)
+def test_a_framework_file_that_is_off_is_refused_with_its_place(
+    acme: Path, muniment: Any, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    file = tmp_path / "criteria.yaml"
+    file.write_text(FRAMEWORK.replace(old, new))
+    answer = muniment("-w", acme, "frameworks", "import", file)
+    assert answer.code == 2
+    assert "criteria.yaml" in answer.err
+    assert said in answer.err
+    assert not (acme / "frameworks").exists()
 
 
 def test_init_again_changes_nothing(acme: Path, muniment: Any) -> None:
