@@ -5,7 +5,8 @@ that the pages say stands here whole; all JSON is canonical (RFC 8785), so that 
 
     manifest.json     muniment.pack/1     what the pages say, and the SHA-256 of every other attachment
     records.jsonl     one canonical record a line, in the order of the manifest's `records`
-    proofs.json       muniment.proofs/1   the inclusion proof of each record (RFC 6962 section 2.1.1)
+    proofs.json       muniment.proofs/1   the inclusion proofs of each record and of each run's plan and end
+                                          (RFC 6962 section 2.1.1)
     checkpoint.txt    the signed head of the log (C2SP tlog-checkpoint)
     trust.json        muniment.root/1     the keys that may sign, as the store says; pin it elsewhere
     allowed_signers   the same keys, as `ssh-keygen -Y verify` reads them
@@ -34,7 +35,12 @@ def attachments(pack: Pack, prove: Prove) -> tuple[Attachment, ...]:
             "The cited evidence records, one canonical JSON line each",
             b"".join(canonical(cited.record) + b"\n" for cited in pack.evidence),
         ),
-        Attachment("proofs.json", "application/json", "That each record is in the log", _proofs(pack, prove)),
+        Attachment(
+            "proofs.json",
+            "application/json",
+            "That records and runs are in the log",
+            _proofs(pack, prove),
+        ),
         Attachment("checkpoint.txt", "text/plain", "The signed head of the log", pack.head.note.encode()),
         Attachment("trust.json", "application/json", "The keys that may sign", canonical(pack.head.trust)),
         Attachment("allowed_signers", "text/plain", "The keys for ssh-keygen -Y verify", _allowed_signers(pack)),
@@ -107,7 +113,12 @@ def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
             },
         },
         "runs": [
-            {"start": run.start.to_json(), "end": run.end.to_json() if run.end else None, "commits": list(run.commits)}
+            {
+                "start": run.start.to_json(),
+                "end": run.end.to_json() if run.end else None,
+                "end_leaf": run.leaves.stop - 1 if run.end else None,
+                "commits": list(run.commits),
+            }
             for run in pack.custody
         ],
         "records": [
@@ -135,17 +146,16 @@ def _plain(member: Any) -> dict[str, str | None]:
 
 
 def _proofs(pack: Pack, prove: Prove) -> bytes:
-    found = ((cited, prove(cited.stored.leaf)) for cited in pack.evidence)
+    leaves = {each.stored.leaf for each in pack.evidence}
+    leaves |= {run.start.previous_size for run in pack.custody}
+    leaves |= {run.leaves.stop - 1 for run in pack.custody if run.end}
     return canonical(
         {
             "schema": PROOFS_SCHEMA,
             "origin": pack.head.origin,
             "size": pack.head.size,
             "root": pack.head.root,
-            "proofs": [
-                {"id": cited.record.id, "leaf": proof.leaf, "path": [each.hex() for each in proof.path]}
-                for cited, proof in found
-            ],
+            "proofs": [{"leaf": leaf, "path": [each.hex() for each in prove(leaf).path]} for leaf in sorted(leaves)],
         }
     )
 

@@ -87,7 +87,7 @@ def build_pack(
     serving = tuple(control for control in workspace.controls if _serves(control, framework))
     findings = {control.id: assessment.findings[control.id] for control in serving}
     until = min(max(at, period.start), period.end)
-    cited = _cited(findings.values(), records, period)
+    cited = _cited(findings, records, runs, period)
     by_check = _records_by_check(records)
     soa = _applicability(framework, assessment.criteria[framework.id], serving, findings)
     sheets = tuple(
@@ -109,7 +109,7 @@ def build_pack(
         populations=_populations(serving, findings),
         claims=tuple(result for result in assessment.claims if not findings.keys().isdisjoint(result.claim.controls)),
         evidence=tuple(cited.values()),
-        custody=tuple(run for run in runs if _touches(run, cited.values(), period)),
+        custody=_custody(runs, cited.values(), period),
         attachments=(),
     )
     return replace(pack, attachments=attachments(pack, prove))
@@ -156,15 +156,26 @@ def _criteria(control: Control, framework: Framework) -> tuple[str, ...]:
     return tuple(mapping.criterion for mapping in control.mappings if mapping.framework == framework.id)
 
 
-def _cited(findings: Iterable[Finding], records: Sequence[StoredRecord], period: Period) -> dict[str, Cited]:
-    """Every record that some finding rests on, by id, in the order of the log."""
+def _cited(
+    findings: Mapping[str, Finding], records: Sequence[StoredRecord], runs: Sequence[StoredRun], period: Period
+) -> dict[str, Cited]:
+    """Every record that some finding rests on, by id, in the order of the log.
+
+    And every other record that a run of the period made for the same checks, although it stands for another time: so
+    a reader can see from the plan of each run that nothing was left out.
+    """
     controls: dict[str, list[str]] = {}
     lax: dict[str, str] = {}
-    for finding in findings:
+    for finding in findings.values():
         for evidence in finding.evidence:
             controls.setdefault(evidence.id, []).append(finding.control)
             if evidence.lax:
                 lax[evidence.id] = evidence.lax
+    checks = {check.check for finding in findings.values() for check in finding.checks}
+    of_period = {run.start.run for run in runs if run.start.plan.planned in period}
+    for stored in records:
+        if stored.run in of_period and stored.record.check in checks and stored.record.id not in controls:
+            controls[stored.record.id] = [name for name in stored.record.controls if name in findings]
     chosen = sorted((stored for stored in records if stored.record.id in controls), key=lambda stored: stored.leaf)
     return {
         stored.record.id: Cited(
@@ -369,6 +380,8 @@ def _written(value: JsonValue) -> str:
     return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
 
 
-def _touches(run: StoredRun, cited: Iterable[Cited], period: Period) -> bool:
-    """A run belongs to the chain of custody if it was planned in the period or holds a cited record."""
-    return run.start.plan.planned in period or any(each.stored.run == run.start.run for each in cited)
+def _custody(runs: Sequence[StoredRun], cited: Iterable[Cited], period: Period) -> tuple[StoredRun, ...]:
+    """The runs of the period and those that hold a cited record, with all that lie between, so that none is missing."""
+    holding = {each.stored.run for each in cited}
+    numbers = {run.start.run for run in runs if run.start.plan.planned in period} | holding
+    return tuple(run for run in runs if numbers and min(numbers) <= run.start.run <= max(numbers))

@@ -76,9 +76,10 @@ def render_pdf(page: Page, identifier: str, finish: Finish, progress: Progress |
     except ElementTree.ParseError as error:
         raise MunimentError(f"the document is not well-formed: {error}", code="pack.malformed") from error
     except OSError as error:
-        what = f"there is no room for the temporary files of the rendering: {error.strerror}"
         raise MunimentError(
-            what, mend="free some space, or name another folder in TMPDIR", code="pack.temporary"
+            f"there is no room for the temporary files of the rendering: {error.strerror}",
+            mend="free some space, or name another folder in TMPDIR",
+            code="pack.temporary",
         ) from error
     if fetch.refused:  # WeasyPrint forgives a drawing whose image cannot be had; we do not
         raise _asked_outside(fetch.refused)

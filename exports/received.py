@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from muniment.evidence.model import Digest
+from muniment.evidence import End, Start
+from muniment.evidence.model import Digest, Instant, Period
 
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -21,7 +22,8 @@ class ReceivedPack(_Received):
 
     id: str
     organisation: str
-    generated_at: str
+    generated_at: Instant
+    period: Period
     mark: str | None
 
 
@@ -57,6 +59,7 @@ class ReceivedEvidence(_Received):
 class ReceivedCheck(_Received):
     """The evidence of one check."""
 
+    check: str
     evidence: tuple[ReceivedEvidence, ...]
 
 
@@ -70,6 +73,14 @@ class ReceivedFinding(_Received):
     def evidence(self) -> tuple[ReceivedEvidence, ...]:
         """All evidence of all checks."""
         return tuple(each for check in self.checks for each in check.evidence)
+
+
+class ReceivedRun(_Received):
+    """The plan and the end of a run, as the log has them, and the leaf of the end."""
+
+    start: Start
+    end: End | None
+    end_leaf: int | None = Field(ge=0)
 
 
 class ReceivedAttachment(_Received):
@@ -87,14 +98,15 @@ class Manifest(_Received):
     framework: ReceivedFramework
     checkpoint: ReceivedCheckpoint
     records: tuple[ReceivedRecord, ...]
+    runs: tuple[ReceivedRun, ...]
     findings: tuple[ReceivedFinding, ...]
     attachments: tuple[ReceivedAttachment, ...]
 
 
 class ReceivedProof(_Received):
-    """The audit path of one record, nearest sibling first."""
+    """The audit path of one leaf, nearest sibling first."""
 
-    id: str
+    leaf: int
     path: tuple[_Hash, ...] = Field(max_length=64)
 
 

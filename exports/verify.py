@@ -6,25 +6,28 @@ In this order, and further even after a fault, so that the report says what was 
 2. the attachments: plain names, sizes within reason, those that the manifest lists and no others, each with its digest;
 3. the checkpoint: signed for this log by a trusted key, and the one that the manifest and the proofs speak of;
 4. the records: each line has the digest that the manifest gives, and its proof leads to the checkpoint's root;
-5. the findings: each rests on records that are there, by id and digest;
-6. the pages: the drawing of each is what the seal's list says.
+5. the runs: the plan and the end of each are in the log, no run between them is left out, and of the checks that the
+   findings rest on, each look that a run of the period planned has its record here or is counted as missing;
+6. the findings: each rests on records that are there, by id and digest;
+7. the pages: the drawing of each is what the seal's list says.
 
 Without a pinned key the pack's own is believed, which shows only that the pack agrees with itself: the report says so.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from muniment.evidence import EvidenceRecord, IntegrityError, StoreFault, canonical, digest
+from muniment.evidence import EvidenceRecord, IntegrityError, StoreFault, canonical, digest, rfc3339
+from muniment.evidence.record import record_id
 from muniment.evidence.store.keys import Trust
 from muniment.evidence.store.merkle import InclusionProof, includes, leaf_hash
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.exports.contents import Contents, opened
-from muniment.exports.received import Manifest, PageDigests, Proofs, ReceivedRecord
+from muniment.exports.received import Manifest, PageDigests, Proofs
 from muniment.exports.seal import verify_seal
 
 LARGEST_FILE = 256 << 20
@@ -110,7 +113,9 @@ class _Verification:
             return PackReport(self.pinned is not None, sealed_by, tuple(self.faults), None)
         self._attachments(manifest)
         checkpoint = self._checkpoint(manifest, trust) if trust else None
-        self._records(manifest, checkpoint)
+        proofs = self._proofs(checkpoint)
+        records = self._records(manifest, proofs)
+        self._runs(manifest, proofs, records)
         self._findings(manifest)
         self._pages()
         if [fault.code for fault in self.faults] == ["seal.broken"]:
@@ -124,7 +129,7 @@ class _Verification:
             id=manifest.pack.id,
             organisation=manifest.pack.organisation,
             framework=manifest.framework.id,
-            generated_at=manifest.pack.generated_at,
+            generated_at=rfc3339(manifest.pack.generated_at),
             records=len(manifest.records),
             checkpoint=checkpoint,
             mark=manifest.pack.mark,
@@ -191,32 +196,63 @@ class _Verification:
             )
         return checkpoint
 
-    def _records(self, manifest: Manifest, checkpoint: Checkpoint | None) -> None:
+    def _proofs(self, checkpoint: Checkpoint | None) -> "_Log | None":
+        try:
+            proofs = Proofs.model_validate_json(self.contents.files.get("proofs.json", b""))
+        except ValidationError:
+            self._add("proofs.malformed", "proofs.json", "the inclusion proofs cannot be read")
+            return None
+        if checkpoint is None:
+            return None
+        if (proofs.size, proofs.root) != (checkpoint.size, checkpoint.root):
+            self._add("checkpoint.differs", "proofs.json", "the proofs speak of another checkpoint than is attached")
+        return _Log(checkpoint, {each.leaf: tuple(map(bytes.fromhex, each.path)) for each in proofs.proofs})
+
+    def _records(self, manifest: Manifest, log: "_Log | None") -> list[EvidenceRecord]:
+        """The records that are what the manifest lists."""
         lines = self.contents.files.get("records.jsonl", b"").split(b"\n")[:-1]
-        proofs = self._proofs(checkpoint)
+        good = []
         for place, listed in enumerate(manifest.records):
             self.tell("records", place + 1, len(manifest.records))
             if place >= len(lines):
                 self._add("record.missing", listed.id, f"the record {listed.id} is not among the attached records")
             elif digest(lines[place]) != listed.digest:
                 self._add("record.altered", listed.id, f"the record {listed.id} was altered")
-            elif fault := _unfit(lines[place], listed):
-                self._add("record.malformed", listed.id, fault)
-            elif checkpoint and not _proven(lines[place], listed, proofs, checkpoint):
-                self._add("record.unproven", listed.id, f"no proof shows that the record {listed.id} is in the log")
+            elif (record := _record(lines[place])) is None or record.id != listed.id:
+                what = f"the line of {listed.id} is not that record in its canonical form"
+                self._add("record.malformed", listed.id, what)
+            else:
+                good.append(record)
+                if log and not log.holds(lines[place], listed.leaf):
+                    self._add("record.unproven", listed.id, f"no proof shows that the record {listed.id} is in the log")
         if len(lines) > len(manifest.records):
             extra = len(lines) - len(manifest.records)
             self._add("record.extra", "records.jsonl", f"there are {extra} more records than the manifest lists")
+        return good
 
-    def _proofs(self, checkpoint: Checkpoint | None) -> Mapping[str, tuple[bytes, ...]]:
-        try:
-            proofs = Proofs.model_validate_json(self.contents.files.get("proofs.json", b""))
-        except ValidationError:
-            self._add("proofs.malformed", "proofs.json", "the inclusion proofs cannot be read")
-            return {}
-        if checkpoint and (proofs.size, proofs.root) != (checkpoint.size, checkpoint.root):
-            self._add("checkpoint.differs", "proofs.json", "the proofs speak of another checkpoint than is attached")
-        return {each.id: tuple(bytes.fromhex(part) for part in each.path) for each in proofs.proofs}
+    def _runs(self, manifest: Manifest, log: "_Log | None", records: Sequence[EvidenceRecord]) -> None:
+        """Each run is in the log, none between them is left out, and of none a record that its plan promises."""
+        attached = {listed.id for listed in manifest.records}
+        seen = {(_run_of(record), record.task) for record in records}
+        checks = {check.check for finding in manifest.findings for check in finding.checks}
+        for place, run in enumerate(manifest.runs):
+            number, plan, end = run.start.run, run.start.plan, run.end
+            if place and number != manifest.runs[place - 1].start.run + 1:
+                self._add("run.left_out", f"run {number}", f"the runs before run {number} are not all in the pack")
+            proven = log is None or log.holds(canonical(run.start), run.start.previous_size)
+            if proven and log and end:
+                proven = run.end_leaf is not None and log.holds(canonical(end), run.end_leaf)
+            if not proven:
+                self._add("run.unproven", f"run {number}", f"no proof shows that run {number} is in the log as printed")
+            if end is None or end.ended > manifest.pack.generated_at or plan.planned not in manifest.pack.period:
+                continue
+            for place_in_plan, task in enumerate(plan.tasks, start=1):
+                if task.check not in checks or task.id in end.missing or (number, task.id) in seen:
+                    continue
+                unseen = record_id(plan.planned.year, number, place_in_plan)
+                if unseen not in attached:
+                    what = f"run {number} has a record of {task.id}, {unseen}, which the pack leaves out"
+                    self._add("record.left_out", unseen, what)
 
     def _findings(self, manifest: Manifest) -> None:
         known = {each.id: each.digest for each in manifest.records}
@@ -240,23 +276,33 @@ class _Verification:
                 self._add("page.altered", f"page {number}", f"what is drawn on page {number} was altered")
 
 
-def _unfit(line: bytes, listed: ReceivedRecord) -> str | None:
-    """Why a line is not the record that the manifest names."""
+@dataclass(frozen=True)
+class _Log:
+    """A signed checkpoint, and the audit paths that should lead to it, by leaf."""
+
+    checkpoint: Checkpoint
+    paths: Mapping[int, tuple[bytes, ...]]
+
+    def holds(self, line: bytes, leaf: int) -> bool:
+        """Whether the log has this line at this leaf."""
+        path = self.paths.get(leaf)
+        return path is not None and includes(
+            InclusionProof(leaf, self.checkpoint.size, leaf_hash(line), path), self.checkpoint.root_hash
+        )
+
+
+def _record(line: bytes) -> EvidenceRecord | None:
+    """The record that a line is in its canonical form; None where it is none."""
     try:
         record = EvidenceRecord.model_validate_json(line)
-        same = record.id == listed.id and canonical(record) == line
-    except (ValidationError, ValueError):
-        same = False
-    return None if same else f"the line of {listed.id} is not that record in its canonical form"
+        return record if canonical(record) == line else None
+    except ValueError:  # pydantic's ValidationError is one
+        return None
 
 
-def _proven(
-    line: bytes, listed: ReceivedRecord, proofs: Mapping[str, tuple[bytes, ...]], checkpoint: Checkpoint
-) -> bool:
-    path = proofs.get(listed.id)
-    return path is not None and includes(
-        InclusionProof(listed.leaf, checkpoint.size, leaf_hash(line), path), checkpoint.root_hash
-    )
+def _run_of(record: EvidenceRecord) -> int:
+    """The run that a record's id names: `EV-2026-000123-0007`."""
+    return int(record.id.split("-")[2])
 
 
 def _refused(code: str, message: str) -> PackReport:

@@ -89,10 +89,7 @@ class Sample:
     tree: Tree
     records: tuple[StoredRecord, ...]
     runs: tuple[StoredRun, ...]
-
-    def prove(self, leaf: int) -> InclusionProof:
-        """The proof of one leaf."""
-        return self.tree.inclusion(leaf)
+    prove: Callable[[int], InclusionProof]
 
     def pack(self, *, period: Period = PERIOD, at: datetime = AT, mark: str | None = None) -> Pack:
         """The pack over a period, as a command would make it."""
@@ -181,7 +178,7 @@ def sample(
     head = Head(
         ORIGIN, checkpoint.size, checkpoint.root, checkpoint.note, "c0ffee" * 6 + "beef", trust_in(signer, ORIGIN)
     )
-    return Sample(workspace, chosen, signer, head, tree, tuple(records), tuple(runs))
+    return Sample(workspace, chosen, signer, head, tree, tuple(records), tuple(runs), tree.inclusion)
 
 
 def _workspace(framework: Framework, most: int | None) -> Workspace:

@@ -155,6 +155,41 @@ def test_a_record_left_out_is_named(small, small_file, check) -> None:
     }
 
 
+def without(manifest: dict, record: str) -> dict:
+    """The manifest as if a record had never been: the listing, and the evidence of the findings."""
+    manifest["records"] = [each for each in manifest["records"] if each["id"] != record]
+    for finding in manifest["findings"]:
+        for check in finding["checks"]:
+            check["evidence"] = [each for each in check["evidence"] if each["id"] != record]
+    return manifest
+
+
+def test_a_record_that_the_holder_of_the_key_leaves_out_everywhere_is_named_by_the_plan_of_its_run(
+    small, small_file, check
+) -> None:
+    unwelcome = small.records[4].record.id
+    manifest = without(orjson.loads(attached(small_file, "manifest.json")), unwelcome)
+    lines = attached(small_file, "records.jsonl").splitlines(keepends=True)
+    kept = b"".join(line for line in lines if unwelcome.encode() not in line)
+    next(each for each in manifest["attachments"] if each["name"] == "records.jsonl")["sha256"] = digest(kept)
+    report = check(rebuilt(small_file, small, records=kept, manifest=canonical(manifest)))
+    assert codes(report) == {"record.left_out": unwelcome}
+
+
+def test_a_run_that_the_holder_of_the_key_leaves_out_is_missed_between_its_neighbours(small, small_file, check) -> None:
+    manifest = orjson.loads(attached(small_file, "manifest.json"))
+    del manifest["runs"][1]
+    report = check(rebuilt(small_file, small, manifest=canonical(manifest)))
+    assert codes(report) == {"run.left_out": "run 3"}
+
+
+def test_a_plan_that_was_changed_after_the_run_is_not_in_the_log(small, small_file, check) -> None:
+    manifest = orjson.loads(attached(small_file, "manifest.json"))
+    manifest["runs"][1]["start"]["plan"]["tasks"] = manifest["runs"][1]["start"]["plan"]["tasks"][:-1]
+    report = check(rebuilt(small_file, small, manifest=canonical(manifest)))
+    assert codes(report) == {"run.unproven": "run 2"}
+
+
 def test_another_checkpoint_is_found(small, small_file, check) -> None:
     note = signed_checkpoint("example-phone.test/evidence", 5, small.tree.root(5), small.signer).note.encode()
     report = check(rebuilt(small_file, small, checkpoint=note))
