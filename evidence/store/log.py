@@ -95,9 +95,11 @@ class Log:
         Raises:
             IntegrityError: the head is not what was signed.
         """
-        note = self.file(layout.CHECKPOINT).decode("utf-8", "replace")
-        checkpoint = opened_checkpoint(note, self.trust())
-        edge = parsed(layout.FrontierFile, self.file(layout.FRONTIER), layout.FRONTIER)
+        commit = self.commit  # asked for once: a writer may move the branch between two questions
+        tree = parse_commit(self.database.read(commit, "commit")).tree
+        trust = parsed(Trust, self._file(tree, layout.ROOT), layout.ROOT)
+        checkpoint = opened_checkpoint(self._file(tree, layout.CHECKPOINT).decode("utf-8", "replace"), trust)
+        edge = parsed(layout.FrontierFile, self._file(tree, layout.FRONTIER), layout.FRONTIER)
         frontier = edge.frontier
         if (frontier.size, frontier.root) != (checkpoint.size, checkpoint.root_hash):
             raise IntegrityError(
@@ -106,7 +108,7 @@ class Log:
                 mend="`muniment verify` says what was altered",
                 code="frontier.mismatch",
             )
-        return Head(self.commit, self._tree(), checkpoint, frontier, edge.runs)
+        return Head(commit, tree, checkpoint, frontier, edge.runs)
 
     def history(self) -> tuple[LogEntry, ...]:
         """Every commit of the log, oldest first; only what is new since the last call is read."""
@@ -133,10 +135,7 @@ class Log:
         Raises:
             IntegrityError: it is not, or it is damaged.
         """
-        try:
-            return self.database.blob_at(self._tree(), path)
-        except KeyError as error:
-            raise IntegrityError("the file is missing", where=path, code="file.missing") from error
+        return self._file(self._tree(), path)
 
     def find(self, path: str) -> bytes | None:
         """A file of the head, or None where there is none."""
@@ -190,13 +189,24 @@ class Log:
         if self._leaves is None or self._leaves.size != checkpoint.size:
             trust = self.trust()
             self._leaves = Tree(
-                [hashed for entry in self.history() for hashed in self._leaf_hashes(self.statement(entry, trust))]
+                [
+                    hashed
+                    for entry in self.history()
+                    if entry.size <= checkpoint.size
+                    for hashed in self._leaf_hashes(self.statement(entry, trust))
+                ]
             )
         if self._leaves.root() != checkpoint.root_hash:
             raise IntegrityError(
                 "the leaves do not lead to the signed root", where=str(self.path), code="checkpoint.root"
             )
         return self._leaves
+
+    def _file(self, tree: str, path: str) -> bytes:
+        try:
+            return self.database.blob_at(tree, path)
+        except KeyError as error:
+            raise IntegrityError("the file is missing", where=path, code="file.missing") from error
 
     def _tree(self) -> str:
         return parse_commit(self.database.read(self.commit, "commit")).tree
