@@ -62,11 +62,10 @@ def tell_error(error: MunimentError, *, as_json: bool) -> None:
         return
     console = talk()
     for each in (error, *getattr(error, "others", ())):
-        console.print(Text("error: ", style="bold red") + Text(visible(each.what)))
-        if each.where:
-            console.print(Text(f"   at: {visible(each.where)}"))
-        if each.mend:
-            console.print(Text(f" mend: {visible(each.mend)}"))
+        lines = [Text("error: ", style="bold red") + Text(visible(each.what))]
+        lines += [Text(f"   at: {visible(each.where)}")] if each.where else []
+        lines += [Text(f" mend: {visible(each.mend)}")] if each.mend else []
+        console.print(Text("\n").join(lines), soft_wrap=True)  # a path that is broken in two cannot be copied
 
 
 def _fields(error: MunimentError) -> dict[str, str | None]:
