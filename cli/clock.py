@@ -4,5 +4,6 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """This instant, in UTC, to the second: evidence claims no finer."""
-    return datetime.now(UTC).replace(microsecond=0)
+    """This instant, in UTC, to the millisecond: two runs of one workspace never share it, and nothing needs finer."""
+    instant = datetime.now(UTC)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

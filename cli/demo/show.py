@@ -34,7 +34,7 @@ def show(root: Path) -> int:
         IntegrityError: an altered byte was not found, or an unaltered one was.
     """
     began = time.monotonic()
-    today = now()
+    today = now().replace(microsecond=0)
     talk().print("Example Phone Co., Ltd., a made-up company, on this machine alone: nothing goes beyond loopback.\n")
     collected = _collect(root.resolve(), today)
     desk = Desk(root.resolve(), clock=lambda: today)
