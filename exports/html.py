@@ -82,6 +82,7 @@ def _environment(pack: Pack, catalogue: gettext.NullTranslations, words: Words) 
     zone = pack.identity.period.zone
     environment.filters |= {
         "instant": text.instant,
+        "opening": text.opening,
         "local": partial(text.local, zone=zone),
         "day": partial(words.day, zone=zone),
         "last_day": lambda end: words.day(end - timedelta(microseconds=1), zone),

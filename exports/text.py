@@ -40,6 +40,11 @@ def clipped(text: str, whole_in: str, longest: int = LONGEST_VALUE) -> str:
     return f"{text[:longest]} … {len(text):,} characters, sha256 {sha256}, whole in the attachment {whole_in}"
 
 
+def opening(text: str, longest: int = 160) -> str:
+    """The first characters of a text that a table has no room for; a dot-dot-dot says that there is more."""
+    return text if len(text) <= longest else f"{text[:longest].rstrip()} …"
+
+
 def instant(at: datetime) -> str:
     """`2026-11-24T03:12:33Z`: RFC 3339, whole seconds, UTC."""
     return rfc3339(at.replace(microsecond=0))
