@@ -12,10 +12,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-import git
-
 from muniment.evidence.errors import StoreFault
 from muniment.evidence.store.layout import BRANCH
+
+try:
+    import git
+except ImportError as error:  # GitPython looks for git when it is imported
+    raise StoreFault("git is not installed", mend="install git 2.39 or newer", code="store.no_git") from error
 
 _NOBODY = "0" * 40
 _CONFIGURATION = {
@@ -31,8 +34,7 @@ _CONFIGURATION = {
 
 def make_repository(folder: Path) -> None:
     """A bare repository without hooks, configured for a store."""
-    branch = BRANCH.removeprefix("refs/heads/")
-    git.Git(folder).execute(["git", "init", "--bare", "--quiet", "--template=", f"--initial-branch={branch}"])
+    Git(folder).initialise()
     with git.Repo(folder) as repository, repository.config_writer() as writer:
         for section, options in _CONFIGURATION.items():
             for option, value in options.items():
@@ -48,12 +50,23 @@ class Git:
         self.folder = folder
         self._lock = lock
         self._git = git.Git(folder)
-        self._git.update_environment(
+        self._git.update_environment(  # this repository and no other, whatever our own environment says
             GIT_DIR=str(folder),
             GIT_OBJECT_DIRECTORY=str(folder / "objects"),
             GIT_ALTERNATE_OBJECT_DIRECTORIES="",
             GIT_NO_REPLACE_OBJECTS="1",
+            GIT_DEFAULT_REF_FORMAT="files",
         )
+
+    def initialise(self) -> None:
+        """Make an empty bare repository here, without hooks.
+
+        Raises:
+            StoreFault: git cannot.
+        """
+        branch = BRANCH.removeprefix("refs/heads/")
+        options = ["--bare", "--quiet", "--template=", "--object-format=sha1", f"--initial-branch={branch}"]
+        self._run(["git", "init", *options], ())
 
     def admit(self, pack: Iterable[bytes]) -> None:
         """Store a pack and sync it.

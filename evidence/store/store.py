@@ -68,11 +68,13 @@ class Store:
         draft = Draft("genesis", f"Open the log {origin}", layout.GENESIS_STATEMENT, pages, runs=0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-            plumbing.make_repository(folder)
-            with writing(Log(folder), origin, signer, at, "create") as writer:
-                writer.commit(draft, None)
-            folder.rename(path)
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as workplace:
+                folder = Path(workplace) / path.name
+                folder.mkdir(mode=0o700)
+                plumbing.make_repository(folder)
+                with writing(Log(folder), origin, signer, at, "create") as writer:
+                    writer.commit(draft, None)
+                folder.rename(path)
             plumbing.sync(path.parent)
         except OSError as error:
             raise unwritable(error, path) from error

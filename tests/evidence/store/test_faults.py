@@ -17,6 +17,13 @@ from muniment.evidence.store import Store, verify_store
 from muniment.evidence.store.failpoint import STEPS, VARIABLE
 
 MAKING = Path(__file__).with_name("making.py")
+CREATE = (
+    "import sys; from pathlib import Path; from datetime import UTC, datetime\n"
+    "from muniment.evidence.store import Signer, Store\n"
+    "folder = Path(sys.argv[1]); signer = Signer.generate(folder / 'key')\n"
+    "at = datetime(2026, 11, 24, tzinfo=UTC)\n"
+    "Store.create(folder / 'evidence.git', origin='example.org/evidence', signer=signer, at=at)\n"
+)
 MS_RDONLY, MS_REMOUNT, MS_BIND = 1, 32, 4096
 
 
@@ -40,15 +47,8 @@ def test_a_writer_killed_at_any_step_loses_nothing(operation: str, step: str, be
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_store_killed_while_it_is_made_leaves_no_half_store(step: str, making: Any, tmp_path: Path) -> None:
-    program = (
-        "import sys; from pathlib import Path; from datetime import UTC, datetime\n"
-        "from muniment.evidence.store import Signer, Store\n"
-        "folder = Path(sys.argv[1]); signer = Signer.generate(folder / 'key')\n"
-        "at = datetime(2026, 11, 24, tzinfo=UTC)\n"
-        "Store.create(folder / 'evidence.git', origin='example.org/evidence', signer=signer, at=at)\n"
-    )
     environment = {**os.environ, VARIABLE: f"create.{step}"}
-    done = subprocess.run([sys.executable, "-c", program, tmp_path], check=False, env=environment)
+    done = subprocess.run([sys.executable, "-c", CREATE, tmp_path], check=False, env=environment)
     if step == "known":  # a store that is made is never known already
         assert done.returncode == 0
         return
@@ -56,6 +56,35 @@ def test_a_store_killed_while_it_is_made_leaves_no_half_store(step: str, making:
     assert not (tmp_path / "evidence.git").exists()
     signer = making.Signer.load(tmp_path / "key")
     Store.create(tmp_path / "evidence.git", origin=making.ORIGIN, signer=signer, at=making.NOON)
+
+
+def test_the_environment_of_a_git_hook_does_not_lead_a_store_astray(making: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    subprocess.run(["git", "init", "-q", other], check=True)
+    astray = {
+        "GIT_DIR": str(other / ".git"),
+        "GIT_OBJECT_DIRECTORY": str(other / ".git" / "objects"),
+        "GIT_INDEX_FILE": str(other / ".git" / "index"),
+        "GIT_DEFAULT_HASH": "sha256",
+    }
+    subprocess.run([sys.executable, "-c", CREATE, tmp_path], check=True, env={**os.environ, **astray})
+    append = [sys.executable, MAKING, tmp_path / "evidence.git", tmp_path / "key", "1", "1"]
+    subprocess.run(append, check=True, env={**os.environ, **astray}, capture_output=True)
+    report = verify_store(tmp_path / "evidence.git", None)
+    assert report.ok
+    assert report.records == 6
+    assert not any(path.is_file() for path in (other / ".git" / "objects").rglob("*"))
+
+
+def test_a_machine_without_git_says_so(making: Any, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CREATE, tmp_path],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": str(tmp_path)},
+    )
+    assert done.stderr.splitlines()[-1] == "muniment.evidence.errors.StoreFault: git is not installed"
 
 
 def test_stale_locks_and_half_packs_of_a_killed_git_do_not_block(bench: Any) -> None:
@@ -145,6 +174,15 @@ def test_a_full_disk_is_told_and_the_next_run_works(making: Any, tmp_path: Path)
         report = bench.verify()
         assert report.ok, report.faults
         assert (report.runs, report.records) == (3, 18)
+
+
+def test_a_disk_that_is_full_while_a_store_is_made_leaves_nothing_behind(making: Any, tmp_path: Path) -> None:
+    signer = making.Signer.generate(tmp_path / "key")
+    with _small_disk(tmp_path / "disk") as disk:
+        _fill(disk / "filler")
+        with pytest.raises(StoreFault):
+            Store.create(disk / "evidence.git", origin=making.ORIGIN, signer=signer, at=making.NOON)
+        assert [path.name for path in disk.iterdir()] == ["filler"]
 
 
 def test_a_limit_on_the_size_of_files_is_told_like_a_full_disk(bench: Any) -> None:
