@@ -71,10 +71,16 @@ def write_workspace(root: Path, world: World, now: datetime) -> None:
 def live_through(root: Path, world: World, now: datetime, tell: Callable[[int, int], None]) -> tuple[Collected, ...]:
     """Every run of the story, the last of them today. `tell` is given the step and the number of steps."""
     collected = []
+    desk = Desk(root)
     for step in range(LAST + 1):
         tell(step, LAST + 1)
+        if _changes_the_register(step):
+            _write_endpoints(root, world, step)
+            desk.close()
+            desk = Desk(root)
         if step not in WITHOUT_RUN:
-            collected.append(_live_one(root, world, step, now))
+            collected.append(_live_one(desk, world, step, instant_of(step, now)))
+    desk.close()
     tell(LAST + 1, LAST + 1)
     return tuple(collected)
 
@@ -84,23 +90,22 @@ def instant_of(step: int, now: datetime) -> datetime:
     return now - (LAST - step) * STEP
 
 
-def _live_one(root: Path, world: World, step: int, now: datetime) -> Collected:
-    at = instant_of(step, now)
+def _live_one(desk: Desk, world: World, step: int, at: datetime) -> Collected:
     world.become(step, at)
-    _write_endpoints(root, world, step)
     size = _TODAY if step == LAST else _SLIP if step == _SLIPPED_AT else _EARLIER
-    consent_log.write_log(root / "consent", start=at - STEP, until=at, seed=step, **size._asdict())
-    desk = Desk(root, clock=lambda: at)
+    consent_log.write_log(desk.root / "consent", start=at - STEP, until=at, seed=step, **size._asdict())
+    desk.clock = lambda: at
     tasks, populations = planned(desk, everything=True)
     actor = Actor(name="demonstration", kind="service", host="localhost", trigger="schedule")
-    collected = run(desk, tasks, populations, actor=actor)
-    desk.close()
-    return collected
+    return run(desk, tasks, populations, actor=actor)
+
+
+def _changes_the_register(step: int) -> bool:
+    return any(host.since == step for host in HOSTS)
 
 
 def _write_endpoints(root: Path, world: World, step: int) -> None:
     """The register as people had it at a step: hosts join over the months."""
-    if step == 0 or any(host.since == step for host in HOSTS):
-        text = Template((FILES / "registers" / "endpoints.yaml").read_text("utf-8"))
-        words = {"endpoints": "".join(world.entries(step))}
-        (root / "registers" / "endpoints.yaml").write_text(text.substitute(words), "utf-8")
+    text = Template((FILES / "registers" / "endpoints.yaml").read_text("utf-8"))
+    words = {"endpoints": "".join(world.entries(step))}
+    (root / "registers" / "endpoints.yaml").write_text(text.substitute(words), "utf-8")
