@@ -12,7 +12,7 @@ from muniment.exports.model import CheckSheet, Cited, ControlSheet, Serves, Subj
 from muniment.exports.timeline import timeline
 
 MOST_SUBJECTS = 25  # rows of one check's table of subjects
-MOST_RECORDS = 24  # rows of one check's table of records
+MOST_RECORDS = 12  # rows of one check's table of records
 
 
 def control_sheet(
