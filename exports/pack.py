@@ -19,6 +19,7 @@ from muniment.controls.model import (
     CriterionResult,
     Finding,
     Framework,
+    Register,
     Subject,
     Workspace,
 )
@@ -359,14 +360,15 @@ def _scope(workspace: Workspace) -> Scope:
         services=workspace.scope.services,
         exclusions=workspace.scope.exclusions,
         registers=tuple(
-            RegisterSheet(register.name, register.path, tuple(_member(entry) for entry in register.entries))
+            RegisterSheet(register.name, register.path, tuple(_member(entry, register) for entry in register.entries))
             for register in workspace.registers.values()
         ),
     )
 
 
-def _member(entry: Subject) -> Member:
-    owner = entry.values.get("owner")
+def _member(entry: Subject, register: Register) -> Member:
+    """One entry; the owner that the register names for all is the owner where the entry is silent."""
+    owner = entry.values.get("owner", register.defaults.get("owner"))
     rest = ((key, value) for key, value in entry.values.items() if key != "owner" and value not in (None, [], ""))
     return Member(
         id=entry.id,
