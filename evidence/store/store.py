@@ -178,19 +178,7 @@ class Store:
                 mend="give a reason",
                 code="record.missing",
             )
-        end = End(
-            run=start.run,
-            run_id=start.run_id,
-            ended=at,
-            planned=len(start.plan.tasks),
-            got=len(lines),
-            missing=tuple(missing),
-            reason=reason,
-            by_status=count_by_status(records),
-            errored=sum(isinstance(record.outcome, Errored) for record in records),
-            milliseconds=milliseconds,
-            clock_skew_milliseconds=clock_skew_milliseconds,
-        )
+        end = _end_of(start, records, at, milliseconds, reason, tuple(missing), clock_skew_milliseconds)
         folder = layout.run_folder(start)
         pages = {f"{folder}/{layout.page_name(number)}": page for number, page in enumerate(layout.paged(lines))}
         with writing(self._log, self.origin, signer, at, "finish") as writer:
@@ -313,6 +301,31 @@ class Store:
         end = parsed(End, self._log.covered(covering, path), path)
         leaves = range(covering.predicate.first_leaf, covering.predicate.size)
         return StoredRun(start, end, (begun.commit, ended.commit), leaves)
+
+
+def _end_of(
+    start: Start,
+    records: Sequence[EvidenceRecord],
+    at: datetime,
+    milliseconds: int,
+    reason: str | None,
+    missing: tuple[str, ...],
+    clock_skew_milliseconds: int | None,
+) -> End:
+    """The last leaf of a run: planned against got."""
+    return End(
+        run=start.run,
+        run_id=start.run_id,
+        ended=at,
+        planned=len(start.plan.tasks),
+        got=len(records),
+        missing=missing,
+        reason=reason,
+        by_status=count_by_status(records),
+        errored=sum(isinstance(record.outcome, Errored) for record in records),
+        milliseconds=milliseconds,
+        clock_skew_milliseconds=clock_skew_milliseconds,
+    )
 
 
 @cache

@@ -111,6 +111,21 @@ def test_two_writers_at_once_lose_nothing(bench: Any) -> None:
     assert [run.start.run for run in Store.open(bench.path).runs()] == list(range(1, 41))
 
 
+def test_a_reader_beside_a_writer_raises_no_false_alarm(bench: Any) -> None:
+    bench.run(number=1)
+    reader, looks = Store.open(bench.path), 0
+    with _start(bench, first=2, count=30) as writer:
+        while writer.poll() is None:
+            assert reader.proof(3).leaf == 3  # held against the signed root on the way
+            assert sum(1 for _ in reader.records()) % 6 == 0
+            assert bench.verify().ok
+            looks += 1
+        out, complaint = writer.communicate()
+    assert (len(out.split()), complaint) == (30, "")
+    assert looks > 3
+    assert sum(1 for _ in reader.records()) == 31 * 6
+
+
 def test_packs_are_joined_before_they_become_many(bench: Any) -> None:
     for number in range(1, 31):
         bench.run(tasks=2, number=number)
