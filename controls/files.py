@@ -31,6 +31,7 @@ from muniment.controls.model import (
 )
 from muniment.controls.period import midnight, parse_duration, parse_period
 from muniment.evidence.errors import UsageError
+from muniment.evidence.hosts import host_or_address
 from muniment.evidence.model import Frozen
 
 
@@ -46,6 +47,15 @@ _DURATION = {"anyOf": [{"type": "string", "pattern": "^[0-9]+ ?[smhdw]$"}, {"typ
 Duration = Annotated[int, BeforeValidator(parse_duration), WithJsonSchema(_DURATION)]
 Zone = Annotated[str, AfterValidator(_a_zone)]
 FileReference = Annotated[str, Field(pattern=r"^file:.+", description="Where it lies, as `file:PATH`; never the thing")]
+# One spelling for one host, so that a second entry for it is found; the schema is what editors can check.
+Host = Annotated[
+    str,
+    AfterValidator(host_or_address),
+    Field(
+        description="A name or an address; no scheme, no path",
+        json_schema_extra={"pattern": r"^[^\s/:@]+$|^[0-9a-fA-F:]+$"},
+    ),
+]
 Automation = Literal["full", "partial", "manual"]
 
 
@@ -211,7 +221,7 @@ class EndpointRow(Frozen):
 
     model_config = ConfigDict(extra="allow")
 
-    host: str = Field(pattern=r"^[^\s/:@]+$|^[0-9a-fA-F:]+$", description="A name or an address; no scheme, no path")
+    host: Host
     port: int | None = Field(None, ge=1, le=65_535)
     out_of_scope: str | None = Field(None, min_length=1, description="Why no check looks at it")
 

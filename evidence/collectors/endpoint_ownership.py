@@ -19,13 +19,14 @@ from muniment.evidence.collectors._ownership.allowance import Allowance, Limits
 from muniment.evidence.collectors._ownership.answer import Naming, lies_between
 from muniment.evidence.collectors._ownership.chain import Chain, End, follow, resolver_at, split_port
 from muniment.evidence.collectors._ownership.codes import CODES
-from muniment.evidence.collectors._ownership.domains import Registrable, host_name, list_used, registrable
+from muniment.evidence.collectors._ownership.domains import Registrable, list_used, registrable
 from muniment.evidence.collectors._ownership.facts import Failure, Hop, Network, OwnershipFacts, Registration
 from muniment.evidence.collectors._ownership.judgement import Parties, judged, leads_inside
 from muniment.evidence.collectors._ownership.names import bare
 from muniment.evidence.collectors._ownership.rdap import IANA, Rdap, load_bootstrap, new_client
 from muniment.evidence.collectors._ownership.registry import Registry
 from muniment.evidence.errors import CouldNotLook
+from muniment.evidence.hosts import host_name
 from muniment.evidence.net import Address
 from muniment.evidence.record import Origin, Tool
 from muniment.evidence.verdict import Verdict

@@ -148,7 +148,8 @@ SLIPS = {
     "registers/endpoints.yaml": [
         ("- host: b.example", "- hots: b.example", "4:3", "`host` is missing in endpoints[1]", "add `host: …`"),
         ("b.example", "a.example", "4:3", "the entry `a.example:443` is there already", "keep one of them"),
-        ("b.example", "https://b.example/", "4:9", "`host` in endpoints[1]", None),
+        ("b.example", "https://b.example/", "4:9", "leave out the scheme, the port, the path and the user", None),
+        ("b.example", "A.Example.", "4:3", "the entry `a.example:443` is there already", "keep one of them"),
     ],
     "registers/processors.yaml": [
         ("contract", "contrct", "4:3", "unknown key `contrct` in processors[0]", "contract"),
@@ -327,6 +328,24 @@ def test_an_ipv6_endpoint_has_brackets_before_its_port(write: Write) -> None:
     """
     workspace = load_workspace(write({"registers/endpoints.yaml": register}))
     assert [entry.id for entry in workspace.registers["endpoints"].entries] == ["[2001:db8::1]:8443", "2001:db8::1"]
+
+
+def test_an_internationalised_endpoint_has_one_spelling(write: Write) -> None:
+    register = """
+        endpoints:
+        - host: Bücher.Example
+        - host: xn--bcher-kva.example
+    """
+    with pytest.raises(ConfigError, match=r"the entry `xn--bcher-kva\.example` is there already"):
+        load_workspace(write({"registers/endpoints.yaml": register}))
+
+
+def test_a_register_of_ten_megabytes_is_refused_before_it_is_read(write: Write) -> None:
+    root = write()
+    with (root / "registers/endpoints.yaml").open("a", encoding="utf-8") as register:
+        register.writelines(f"- host: host{n}.example\n" for n in range(400_000))
+    with pytest.raises(ConfigError, match=r"the file has \d{8} bytes; more than 4194304 are not read"):
+        load_workspace(root)
 
 
 def test_every_kind_of_file_has_a_json_schema_that_forbids_unknown_keys() -> None:

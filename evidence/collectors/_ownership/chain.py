@@ -19,8 +19,8 @@ import dns.rdatatype
 import dns.resolver
 
 from muniment.evidence.collectors._ownership.allowance import Allowance
-from muniment.evidence.collectors._ownership.domains import is_host_name
 from muniment.evidence.errors import CouldNotLook
+from muniment.evidence.hosts import is_host_name
 from muniment.evidence.net import Address
 
 MOST_HOPS = 8

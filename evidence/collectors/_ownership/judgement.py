@@ -20,8 +20,8 @@ from datetime import datetime, timedelta
 from muniment.evidence.collectors._ownership import names
 from muniment.evidence.collectors._ownership.answer import Holder, Naming
 from muniment.evidence.collectors._ownership.chain import MOST_HOPS, End
-from muniment.evidence.collectors._ownership.domains import is_domain, lies_in
 from muniment.evidence.collectors._ownership.facts import Hop, Network, OwnershipFacts, Registration
+from muniment.evidence.hosts import is_domain, lies_in
 from muniment.evidence.net import Address, is_public
 from muniment.evidence.verdict import Verdict, failed, inconclusive, passed
 
