@@ -190,7 +190,7 @@ def _tell_status(
 ) -> None:
     from muniment.cli.console import result, status_text, table
     from muniment.cli.words import counted, day
-    from muniment.exports.text import instant, percent
+    from muniment.exports.text import instant, opening, percent
 
     console = result()
     zone = desk.workspace.zone
@@ -208,7 +208,7 @@ def _tell_status(
                 status_text(finding.verdict.status),
                 finding.freshness,
                 percent(finding.coverage_permille) if finding.checks else "–",
-                finding.verdict.message,
+                opening(finding.verdict.message),
             )
             for finding in listed
         ]

@@ -120,7 +120,7 @@ def check_result(
             if elapsed.begun
         ),
         next_due=min((each.due for each in standings.values() if each.due is not None), default=None),
-        freshness=max((each.freshness for each in standings.values()), key=FRESHNESS.index, default="none"),
+        freshness=_freshness([each.freshness for each in standings.values()]),
         worst_in_period=worst(held),
     )
 
@@ -251,3 +251,10 @@ def _registered(workspace: Workspace, check: Check) -> list[str]:
 
 def _basis(workspace: Workspace, check: Check) -> str:
     return workspace.registers[check.register_name].path if check.register_name else "the check's own settings"
+
+
+def _freshness(of_subjects: Sequence[Freshness]) -> Freshness:
+    """The worst of the subjects; `none` only where no subject has evidence, since some of it stands otherwise."""
+    if "none" in of_subjects and any(each != "none" for each in of_subjects):
+        return "stale"
+    return max(of_subjects, key=FRESHNESS.index, default="none")

@@ -89,7 +89,7 @@ class Words:
             "manual": _("by hand"),
             "fresh": _("fresh"),
             "due": _("due now"),
-            "stale": _("stale: the newest evidence is too old"),
+            "stale": _("stale: for some subject, the newest evidence is too old or there is none"),
             "none": _("none in the period"),
             "nonconformity": _("nonconformity"),
             "accepted deviation": _("nonconformity, accepted for now as an exception"),

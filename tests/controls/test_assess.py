@@ -213,6 +213,7 @@ def test_a_subject_that_was_planned_and_has_no_record_is_missing(workspace: Work
         == "1 of 2 subjects: inconclusive. b.example:443: run 1 planned it and has no record of it"
     )
     assert (found.checks[0].population, found.checks[0].seen) == (2, 1)
+    assert found.freshness == "stale"
 
 
 def test_a_plan_that_left_subjects_out_cannot_pass_for_all(workspace: Workspace, history: History) -> None:
