@@ -235,9 +235,15 @@ def _criteria_words(rows: "Iterable[CriterionResult]") -> str:
 
 def _tell_next(console: "Console", desk: "Desk") -> None:
     from muniment.cli.collecting import planned
+    from muniment.cli.console import visible
     from muniment.cli.words import counted
+    from muniment.evidence.errors import StoreFault
 
-    due, _ = planned(desk)
+    try:
+        due, _ = planned(desk)
+    except StoreFault as fault:  # reading what stands must not need a disk that can be written
+        console.print(f"\nWhat is due cannot be told: {visible(str(fault))}.")
+        return
     if due:
         checks = sorted({task.check for task in due})
         names = ", ".join(islice(checks, 3)) + (" …" if len(checks) > 3 else "")
