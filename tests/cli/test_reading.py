@@ -227,7 +227,7 @@ def test_try_names_a_setting_that_does_not_exist(acme: Path, muniment: Any) -> N
 def test_what_stands_is_told_where_the_index_cannot_be_written(acme: Path, muniment: Any) -> None:
     muniment("-w", acme, "collect")
     manifest = (acme / "muniment.yaml").read_text()
-    (acme / "muniment.yaml").write_text(manifest + "index: sqlite:////nowhere/at/all/index.db\n")
+    (acme / "muniment.yaml").write_text(f"{manifest}index: sqlite:///muniment.yaml/index.db\n")
     answer = muniment("-w", acme, "status")
     assert answer.code == 1
     assert "GOV-2 ✗ fail fresh" in answer.words
