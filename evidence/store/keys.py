@@ -6,7 +6,6 @@ are the same document, a `Trust`.
 """
 
 import base64
-import binascii
 import hashlib
 import os
 import re
@@ -217,7 +216,7 @@ def from_openssh(line: str) -> bytes:
     kind, _, encoded = line.partition(" ")
     try:
         blob = base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ValueError(f"not an OpenSSH public key: {error}") from error
     if kind.encode() != KEY_TYPE or blob[:-32] != wire(b"\0" * 32)[:-32]:
         raise ValueError("not an ssh-ed25519 public key")

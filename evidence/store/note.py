@@ -10,7 +10,6 @@ The key name is the origin, as tlog-checkpoint asks. Further signature lines (ot
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from dataclasses import dataclass
@@ -44,7 +43,7 @@ class Checkpoint:
             raise _malformed("a checkpoint has three lines: origin, size and root")
         try:
             root = base64.b64decode(lines[2], validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise _malformed(f"the root is not base64: {error}") from error
         if len(root) != 32:
             raise _malformed("the root is not 32 bytes long")
@@ -133,7 +132,7 @@ def _signature(line: str) -> tuple[str, bytes]:
         raise _malformed("a signature line is a dash, a key name and base64")
     try:
         blob = base64.b64decode(match[2], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise _malformed(f"a signature is not base64: {error}") from error
     if len(blob) < 5:
         raise _malformed("a signature is too short")

@@ -102,6 +102,8 @@ def test_signatures_of_unknown_keys_are_passed_over(signer: Signer) -> None:
         lambda note: note.replace("\n7\n", "\n-7\n"),
         lambda note: note.replace("BwcH", "Bwc", 1),
         lambda note: note.replace("BwcH", "Bw\tcH", 1),
+        lambda note: note.replace("BwcH", "BwcÄ", 1),
+        lambda note: note[:-3] + "Ä=\n",
         lambda _: "",
     ],
 )

@@ -91,6 +91,8 @@ def test_an_ssh_signature_fits_its_message_its_namespace_and_its_key_only(signer
         sshsig.verify(b"massage", armoured, trust)
     with pytest.raises(IntegrityError, match="no readable SSH signature"):
         sshsig.verify(b"message", sshsig.sign(b"message", signer, "file"), trust)
+    with pytest.raises(IntegrityError, match="no readable SSH signature"):
+        sshsig.verify(b"message", armoured.replace("U1NI", "Ü1NI"), trust)
     stranger = Signer.generate(tmp_path / "stranger")
     with pytest.raises(IntegrityError, match="not a key of example"):
         sshsig.verify(b"message", sshsig.sign(b"message", stranger), trust)
