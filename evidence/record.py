@@ -18,6 +18,10 @@ from muniment.evidence.model import Digest, Frozen, Instant, Period, Span, canon
 from muniment.evidence.verdict import Status, Verdict, inconclusive
 
 
+# Type checkers other than mypy with pydantic's plug-in know a default only by its name (PEP 681), so it is named in what
+# collectors build: `Population`, `Content` and `Origin`.
+
+
 class Exclusion(Frozen):
     """A subject that was left out of a population on purpose."""
 
@@ -33,7 +37,7 @@ class Population(Frozen):
     basis: str = Field(min_length=1, description="How the expected number is known, for instance the register's path")
     filters: tuple[str, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
-    complete: bool = Field(True, description="False where paging or reading stopped before the end")
+    complete: bool = Field(default=True, description="False where paging or reading stopped before the end")
 
 
 class Tool(Frozen):
@@ -47,7 +51,9 @@ class Tool(Frozen):
 class Content(Frozen):
     """The raw bytes that were read: their digest, never the bytes."""
 
-    name: str | None = Field(None, description="What the bytes are called at the source, for instance a file name")
+    name: str | None = Field(
+        default=None, description="What the bytes are called at the source, for instance a file name"
+    )
     media_type: str
     size: int = Field(ge=0)
     sha256: Digest
@@ -59,11 +65,13 @@ class Origin(Frozen):
     system: str = Field(min_length=1, description="The system of record, as a URI")
     query: str = Field(min_length=1, description="The exact query, command or request, as it was sent")
     population: Population | None = None
-    zone: str | None = Field(None, description="IANA zone of the source's own times")
+    zone: str | None = Field(default=None, description="IANA zone of the source's own times")
     environment: str | None = None
     owner: str | None = None
-    authenticated_as: str | None = Field(None, description="The identity that was used, never the secret")
-    stands_for: Period | None = Field(None, description="The period that the evidence stands for, if not one instant")
+    authenticated_as: str | None = Field(default=None, description="The identity that was used, never the secret")
+    stands_for: Period | None = Field(
+        default=None, description="The period that the evidence stands for, if not one instant"
+    )
     tools: tuple[Tool, ...] = ()
     contents: tuple[Content, ...] = ()
     redactions: tuple[str, ...] = ()
