@@ -2,7 +2,8 @@
 
 `observe` asks the DNS for the chain of CNAMEs and the addresses, and RDAP for the registrant of each registrable domain
 on the way and for the holder of each address. It opens no connection to the endpoint itself. What the facts mean stands
-in `_ownership/judgement.py`; what is refused on the way stands in `_ownership/rdap.py`.
+in `_ownership/judgement.py`; what is refused on the way stands in `_ownership/rdap.py`; what the looks of one run
+share, in `_ownership/shared.py`.
 """
 
 from collections.abc import Sequence
@@ -16,15 +17,19 @@ from pydantic import AfterValidator, Field
 
 from muniment.evidence.collector import Collector, Settings
 from muniment.evidence.collectors._ownership.allowance import Allowance, Limits
-from muniment.evidence.collectors._ownership.answer import Naming, lies_between
+from muniment.evidence.collectors._ownership.answer import Naming
+from muniment.evidence.collectors._ownership.certificate import read_certificate
 from muniment.evidence.collectors._ownership.chain import Chain, End, follow, resolver_at, split_port
+from muniment.evidence.collectors._ownership.challenge import TOKEN, look_for
 from muniment.evidence.collectors._ownership.codes import CODES
 from muniment.evidence.collectors._ownership.domains import Registrable, list_used, registrable
-from muniment.evidence.collectors._ownership.facts import Failure, Hop, Network, OwnershipFacts, Registration
+from muniment.evidence.collectors._ownership.facts import Certified, Failure, Hop, Network, OwnershipFacts, Registration
 from muniment.evidence.collectors._ownership.judgement import Parties, judged, leads_inside
 from muniment.evidence.collectors._ownership.names import bare
+from muniment.evidence.collectors._ownership.ranges import Ranges, load_ranges
 from muniment.evidence.collectors._ownership.rdap import IANA, Rdap, load_bootstrap, new_client
 from muniment.evidence.collectors._ownership.registry import Registry
+from muniment.evidence.collectors._ownership.shared import Shared, shared_by
 from muniment.evidence.errors import CouldNotLook
 from muniment.evidence.hosts import host_name
 from muniment.evidence.net import Address
@@ -70,6 +75,24 @@ class Endpoint(Settings):
     resolver: Annotated[str, AfterValidator(_is_resolver)] | None = Field(
         None, description="HOST:PORT of the resolver to ask; this machine's own if left out"
     )
+    ranges: Path | None = Field(
+        None,
+        description="CSV or JSON file of address ranges with operator and date, asked where RDAP names no holder",
+    )
+    challenge: str | None = Field(
+        None,
+        pattern=TOKEN,
+        description="Token that `muniment endpoints challenge HOST` prints: published in the DNS, it shows who "
+        "controls the name where the registry leaves the owner open",
+    )
+    certificate: Path | None = Field(
+        None,
+        description="PEM file of the host's OV or EV certificate with its chain: it shows the organisation where the "
+        "registry leaves the owner open",
+    )
+    trust: Path | None = Field(
+        None, description="PEM file of the roots to trust; without it Mozilla's, as the pinned package certifi has them"
+    )
     allow_private: bool = Field(
         False, description="Whether the host is meant to lead to a private, loopback or link-local address"
     )
@@ -87,6 +110,7 @@ class EndpointOwnership(Collector[Endpoint, OwnershipFacts]):
     subject_kind = "endpoint"
     seconds = 45.0  # the look itself ends after `Limits.whole`
     codes = CODES
+    run: str | None = None
 
     def __init__(self, *, at: datetime | None = None, limits: Limits = _LIMITS) -> None:
         super().__init__(at=at)
@@ -98,28 +122,31 @@ class EndpointOwnership(Collector[Endpoint, OwnershipFacts]):
         Raises:
             CouldNotLook: neither the DNS nor RDAP gave anything, the bootstrap could not be fetched, or the host is
                 one that nobody can register.
-            InputFault: the bootstrap is none.
+            InputFault: the bootstrap is none, the ranges are none, or the certificate is no proof.
         """
         domain = registrable(settings.host)
         if domain is None:
             raise CouldNotLook(
                 "psl.no_registrable_domain", "it is a public suffix, which nobody registers", where=settings.host
             )
-        allowance = Allowance(self.limits)
+        allowance, shared = Allowance(self.limits), shared_by(self.run)
+        certified = _certified(settings)
+        ranges = await _ranges(settings.ranges, shared, allowance)
         resolver = await resolver_at(settings.resolver, allowance)
         chain = await follow(settings.host, resolver)
         async with new_client(self.limits) as client:
-            rdap = Rdap(client, allowance, resolver)
+            rdap = Rdap(client, allowance, resolver, shared)
             bootstrap = await load_bootstrap(str(settings.rdap_bootstrap), rdap)
             registry = Registry(replace(rdap, trusted=bootstrap.origins), bootstrap, settings.parties.declared)
             registrations = [await registry.registration(each) for each in _domains(domain, chain)]
-            networks = await _networks(chain.addresses, registry)
+            networks = await _networks(chain.addresses, registry, ranges)
+        challenge = await look_for(settings.challenge, settings.host, resolver) if settings.challenge else None
         _refuse_nothing(chain, registrations[0])
         return OwnershipFacts(
             origin=Origin(
                 system=registrations[0].server or f"dns:{settings.host}",  # RFC 4501
                 query="\n".join((*resolver.questions, *rdap.requests)),
-                tools=(*_libraries(), list_used(), *bootstrap.tools),
+                tools=(*_libraries(), list_used(), *bootstrap.tools, *([ranges.tool] if ranges else [])),
                 contents=tuple(registry.contents),
                 redactions=_redactions(registrations, networks),
             ),
@@ -130,6 +157,8 @@ class EndpointOwnership(Collector[Endpoint, OwnershipFacts]):
             registrations=tuple(registrations),
             networks=networks,
             addresses_left_out=max(0, len(chain.addresses) - _MOST_ADDRESSES),
+            challenge=challenge,
+            certified=certified,
         )
 
     def assess(self, settings: Endpoint, facts: OwnershipFacts, at: datetime) -> Verdict:
@@ -143,17 +172,34 @@ def _domains(own: Registrable, chain: Chain) -> tuple[Registrable, ...]:
     return tuple(dict.fromkeys((own, *(domain for name in reached if (domain := registrable(name))))))
 
 
-async def _networks(addresses: Sequence[Address], registry: Registry) -> tuple[Network, ...]:
-    """The holder of each address; those that lead inside come first, and no registry is asked about them."""
+def _certified(settings: Endpoint) -> Certified | None:
+    file = settings.certificate
+    return read_certificate(file, settings.host, settings.trust) if file else None
+
+
+async def _ranges(file: Path | None, shared: Shared, allowance: Allowance) -> Ranges | None:
+    """The ranges of the settings, which the looks of a run read once."""
+    if file is None:
+        return None
+
+    async def read() -> Ranges:
+        return load_ranges(file)
+
+    return await shared.once(f"ranges {file}", read, allowance)
+
+
+async def _networks(addresses: Sequence[Address], registry: Registry, ranges: Ranges | None) -> tuple[Network, ...]:
+    """The holder of each address; those that lead inside come first, and no registry is asked about them.
+
+    Each address is asked for by itself: within the network that one answer tells of, another may be given on.
+    """
     networks: list[Network] = []
     for address in sorted(addresses, key=lambda each: not leads_inside(each))[:_MOST_ADDRESSES]:
-        known = next((each for each in networks if each.range and lies_between(address, *each.range)), None)
         if leads_inside(address):
             networks.append(Network(address=str(address)))
-        elif known:
-            networks.append(Network(address=str(address), range=known.range, holder=known.holder))
         else:
-            networks.append(await registry.network(address))
+            network = await registry.network(address)
+            networks.append(network.model_copy(update={"published": ranges.holding(address) if ranges else None}))
     return tuple(networks)
 
 

@@ -7,9 +7,7 @@ by ISO/IEC 27701 and ISO/IEC 27018 for those who process personal data.
 
 from muniment.evidence.collector import Code
 
-_ASK_OTHERWISE = (
-    "show ownership otherwise: the registrar's invoice, a DNS TXT challenge, or an OV certificate's subject"
-)
+_ASK_OTHERWISE = "show ownership otherwise: by a DNS TXT challenge or an OV certificate (see the settings)"
 _AGAIN = "collect again; if it stays, tell the operator of that server"
 
 CODES = (
@@ -123,6 +121,40 @@ CODES = (
         "mend the file, or leave the setting out",
     ),
     Code(
+        "proof.dns_txt",
+        "The registry leaves the owner open; the token of the settings stands in the DNS, so that whoever controls the "
+        "name is whom the organisation told it (note)",
+        "No standard; RFC 8552 for the underscored name",
+        "nothing; leave the record in place",
+    ),
+    Code(
+        "proof.dns_txt_absent",
+        "The registry leaves the owner open, and the token of the settings does not stand in the DNS (inconclusive)",
+        "No standard; RFC 8552 for the underscored name",
+        "publish the TXT record that `muniment endpoints challenge HOST` prints",
+    ),
+    Code(
+        "proof.certificate",
+        "The registry leaves the owner open; a certification authority validated the declared owner for this host "
+        "(note)",
+        "CA/Browser Forum Baseline Requirements sections 3.2.2.1 and 7.1.6.1",
+        "nothing; renew the file when the certificate is renewed",
+    ),
+    Code(
+        "proof.certificate_unsuited",
+        "The registry leaves the owner open, and the certificate of the settings names another organisation or does "
+        "not hold at this time (inconclusive)",
+        "CA/Browser Forum Baseline Requirements section 3.2.2.1, RFC 5280 section 4.1.2.5",
+        "name the host's present OV or EV certificate, or declare the organisation that it names as an alias",
+    ),
+    Code(
+        "certificate.no_proof",
+        "The setting `certificate` leads to no OV or EV certificate of this host that ends in a trusted root (error in "
+        "the settings)",
+        "CA/Browser Forum Baseline Requirements section 7.1.6.1, RFC 9525",
+        "name the PEM file of such a certificate with its chain, or leave the setting out",
+    ),
+    Code(
         "dns.cname_cloaking",
         "A CNAME leads to a domain that belongs to neither the owner nor a declared processor (fail)",
         "RFC 1034 section 3.6.2, RFC 9083 section 10.2.4",
@@ -213,6 +245,18 @@ CODES = (
         "Organisations are declared as processors, and the holder of the address is none of them (fail)",
         "RFC 9083 section 5.4, role registrant",
         "declare the organisation as a processor, with its contract, or move the service",
+    ),
+    Code(
+        "ip.published_range",
+        "The registry does not name the holder of the address; the file of ranges says who operates it (note)",
+        "No standard: the file is the organisation's, and its date is told",
+        "nothing; keep the file up to date",
+    ),
+    Code(
+        "ranges.malformed",
+        "The setting `ranges` leads to no file of address ranges (error in the settings)",
+        "RFC 4632, RFC 4291 section 2.3 for the prefixes",
+        "mend the row that is named, or leave the setting out",
     ),
     Code(
         "ip.holder_unknown",

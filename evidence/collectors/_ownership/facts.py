@@ -5,8 +5,9 @@ from pydantic import Field
 from muniment.evidence.collector import Facts
 from muniment.evidence.collectors._ownership.answer import Holder, Naming
 from muniment.evidence.collectors._ownership.chain import End
+from muniment.evidence.collectors._ownership.ranges import Range
 from muniment.evidence.errors import CouldNotLook
-from muniment.evidence.model import Frozen, Instant
+from muniment.evidence.model import Digest, Frozen, Instant
 
 
 class Failure(Frozen):
@@ -49,6 +50,25 @@ class Network(Frozen):
     range: tuple[str, str] | None = Field(None, description="First and last address of the network")
     holder: Holder | None = None
     failure: Failure | None = None
+    published: Range | None = Field(None, description="The range of the file of ranges that the address lies in")
+
+
+class Challenge(Frozen):
+    """Whether the token that the settings name was published in the DNS."""
+
+    name: str
+    found: bool
+    failure: Failure | None = None
+
+
+class Certified(Frozen):
+    """What a certificate says of the organisation that a certification authority validated, and until when."""
+
+    organisation: str
+    issuer: str
+    not_before: Instant
+    not_after: Instant
+    sha256: Digest
 
 
 class Hop(Frozen):
@@ -68,6 +88,8 @@ class OwnershipFacts(Facts):
     registrations: tuple[Registration, ...]
     networks: tuple[Network, ...] = ()
     addresses_left_out: int = 0
+    challenge: Challenge | None = Field(None, description="The look for the token, if the settings name one")
+    certified: Certified | None = Field(None, description="The certificate, if the settings name one")
 
     @property
     def hops_elsewhere(self) -> tuple[Hop, ...]:

@@ -3,7 +3,8 @@
 Each rule gives verdicts of its own; the gravest status wins, and the codes of all rules that speak are kept. Who owns
 the domain and who operates the machines are separate questions, asked one after the other:
 
-1. The registrant of the host's registrable domain must be the declared owner.
+1. The registrant of the host's registrable domain must be the declared owner. Where the registry leaves open who that
+   is, another proof may answer: the token in the DNS, or a validated certificate. No proof lifts what it does say.
 2. Each other registrable domain on the way must belong to the owner or to a declared processor.
 3. The way must have an end.
 4. No address may be inside (loopback, private, link-local …), unless that is meant.
@@ -20,10 +21,10 @@ from datetime import datetime, timedelta
 from muniment.evidence.collectors._ownership import names
 from muniment.evidence.collectors._ownership.answer import Holder, Naming
 from muniment.evidence.collectors._ownership.chain import MOST_HOPS, End
-from muniment.evidence.collectors._ownership.facts import Hop, Network, OwnershipFacts, Registration
+from muniment.evidence.collectors._ownership.facts import Failure, Hop, Network, OwnershipFacts, Registration
 from muniment.evidence.hosts import is_domain, lies_in
 from muniment.evidence.net import Address, is_public
-from muniment.evidence.verdict import Verdict, failed, inconclusive, passed
+from muniment.evidence.verdict import Status, Verdict, failed, inconclusive, passed
 
 # EPP's redemptionPeriod, pendingDelete and pendingRestore as RDAP spells them (RFC 8056 section 2).
 _LAPSING = {"redemption period", "pending delete", "pending restore"}
@@ -73,13 +74,15 @@ class Parties:
 
 def judged(facts: OwnershipFacts, parties: Parties, at: datetime) -> Verdict:
     """The verdict on one endpoint at the instant `at`."""
+    owner = tuple(_of_owner(facts, parties, at))
     return _sum(
         (
-            *_of_owner(facts, parties, at),
+            *_of_lapse(facts.registration_of(facts.domain), at),
+            *owner,
             *(point for hop in facts.hops_elsewhere for point in _of_hop(hop, facts, parties, at)),
             *_of_end(facts),
             *_of_blocked(facts, parties),
-            *_of_operators(facts, parties),
+            *_of_operators(facts, parties, shown=any(each.status is Status.PASS for each in owner)),
         )
     )
 
@@ -102,21 +105,41 @@ def _sum(points: Sequence[Verdict]) -> Verdict:
 
 def _of_owner(facts: OwnershipFacts, parties: Parties, at: datetime) -> Iterator[Verdict]:
     registration = facts.registration_of(facts.domain)
-    yield from _of_state(registration, at)
-    if registration.failure:
-        return
-    if registration.under_private_suffix:
-        yield _private_suffix(registration)
+    if left_open := _left_open(registration):
+        proofs = list(_of_proofs(facts, parties, at))
+        shown = [proof for proof in proofs if proof.status is Status.PASS]
+        yield from shown or (left_open, *proofs)
+    elif registration.failure:
+        yield _of_failure(registration.registered, registration.failure)
     elif parties.own(registration.holder):
         yield passed(f"{facts.domain} is registered to {_called(registration.holder)}.")
-    elif unnamed := _unnamed(registration):
-        yield unnamed
     else:
         yield failed(
             f"{facts.domain} is registered to {_called(registration.holder)}, and the declared owner is "
             f'"{parties.owner}".',
             "rdap.owner_mismatch",
         )
+
+
+def _of_proofs(facts: OwnershipFacts, parties: Parties, at: datetime) -> Iterator[Verdict]:
+    """What the proofs of the settings show: a pass for each that shows the owner, else inconclusive with the reason."""
+    host, challenge, certified = facts.chain[0].name, facts.challenge, facts.certified
+    if challenge and challenge.found:
+        message = f"Who controls {host} published the organisation's token in the DNS; the registry names nobody."
+        yield passed(message, "proof.dns_txt")
+    elif challenge and challenge.failure:
+        yield inconclusive(f"{challenge.failure.message}.", challenge.failure.code)
+    elif challenge:
+        yield inconclusive(f"{challenge.name} does not hold the token of the settings.", "proof.dns_txt_absent")
+    if certified is None:
+        return
+    told = f'{certified.issuer} validated "{certified.organisation}" for a certificate of {host}'
+    if not names.same(certified.organisation, (parties.owner, *parties.aliases)):
+        yield inconclusive(f"{told}, which is not the declared owner.", "proof.certificate_unsuited")
+    elif not certified.not_before <= at < certified.not_after:
+        yield inconclusive(f"{told}, which ended on {certified.not_after:%Y-%m-%d}.", "proof.certificate_unsuited")
+    else:
+        yield passed(f"{told}; the registry names nobody.", "proof.certificate")
 
 
 def _of_hop(hop: Hop, facts: OwnershipFacts, parties: Parties, at: datetime) -> Iterator[Verdict]:
@@ -126,11 +149,12 @@ def _of_hop(hop: Hop, facts: OwnershipFacts, parties: Parties, at: datetime) -> 
         yield passed(f"{led}, which is a declared processor's.", "dns.cname_declared_processor")
     elif registration is None:
         yield inconclusive(f"{led}, which nobody can register by itself.", "psl.no_registrable_domain")
-    elif registration.failure:
-        yield from _of_state(registration, at)
     else:
-        yield from _of_state(registration, at)
-        yield _of_hop_holder(led, registration, parties)
+        yield from _of_lapse(registration, at)
+        if registration.failure:
+            yield _of_failure(registration.registered, registration.failure)
+        else:
+            yield _of_hop_holder(led, registration, parties)
 
 
 def _of_hop_holder(led: str, registration: Registration, parties: Parties) -> Verdict:
@@ -146,13 +170,16 @@ def _of_hop_holder(led: str, registration: Registration, parties: Parties) -> Ve
     )
 
 
-def _of_state(registration: Registration, at: datetime) -> Iterator[Verdict]:
-    """What holds of any domain that is relied on: that it is registered, and will be."""
-    domain, failure, expires = registration.registered, registration.failure, registration.expires
+def _of_failure(domain: str, failure: Failure) -> Verdict:
+    """Why nothing is known of a domain; only that it is not registered is a failure of its own."""
+    judge = failed if failure.code == "rdap.not_found" else inconclusive
+    return judge(f"{domain}: {failure.message}.", failure.code)
+
+
+def _of_lapse(registration: Registration, at: datetime) -> Iterator[Verdict]:
+    """What holds of any domain that is relied on: that it will stay registered."""
+    domain, expires = registration.registered, registration.expires
     lapsing = sorted(_LAPSING.intersection(registration.status))
-    if failure:
-        judge = failed if failure.code == "rdap.not_found" else inconclusive
-        yield judge(f"{domain}: {failure.message}.", failure.code)
     if lapsing or (expires and expires <= at):
         reason = f"its status is {' and '.join(lapsing)}" if lapsing else f"it expired on {expires:%Y-%m-%d}"
         yield failed(f"The registration of {domain} is lapsing: {reason}.", "rdap.domain_lapsing")
@@ -198,9 +225,12 @@ def _of_blocked(facts: OwnershipFacts, parties: Parties) -> Iterator[Verdict]:
                 yield inconclusive(f"{where}; nothing was sent to it.", "ssrf.blocked_address")
 
 
-def _of_operators(facts: OwnershipFacts, parties: Parties) -> Iterator[Verdict]:
+def _of_operators(facts: OwnershipFacts, parties: Parties, *, shown: bool) -> Iterator[Verdict]:
+    """`shown`: whether the host's own domain was shown to be the owner's."""
     domain = facts.chain[-1].domain
-    if facts.end is not End.ADDRESSES or domain is None or not _owns(facts.registration_of(domain), parties):
+    if facts.end is not End.ADDRESSES or domain is None:
+        return
+    if not (shown if domain == facts.domain else _owns(facts.registration_of(domain), parties)):
         return
     for network in facts.networks:
         if not leads_inside(ipaddress.ip_address(network.address)):
@@ -211,14 +241,24 @@ def _of_operators(facts: OwnershipFacts, parties: Parties) -> Iterator[Verdict]:
 
 
 def _of_operator(network: Network, parties: Parties) -> Verdict:
-    holder = network.holder
+    """By the registry; where it names nobody, by the file of ranges, which can show a stranger and never the owner."""
+    holder, published = network.holder, network.published
     if parties.own(holder):
         return passed(f"{network.address} is the owner's own.")
     if holder is None or holder.naming in _UNNAMED:
-        reason = network.failure.message if network.failure else "the answer does not name the holder"
-        judge = inconclusive if parties.names_operators else passed
-        return judge(f"Who operates {network.address} is not known: {reason}.", "ip.holder_unknown")
-    told = f"{network.address} is operated by {_called(holder)}"
+        if published is None or names.same(published.operator, (parties.owner, *parties.aliases)):
+            reason = network.failure.message if network.failure else "the answer does not name the holder"
+            judge = inconclusive if parties.names_operators else passed
+            return judge(f"Who operates {network.address} is not known: {reason}.", "ip.holder_unknown")
+        named = Holder(naming=Naming.NAMED, name=published.operator)
+        verdict = _of_stranger(network.address, named, parties)
+        words = f"{verdict.message} By the file of ranges: {published.prefix}, {published.date}."
+        return Verdict(status=verdict.status, message=words, codes=(*verdict.codes, "ip.published_range"))
+    return _of_stranger(network.address, holder, parties)
+
+
+def _of_stranger(address: str, holder: Holder, parties: Parties) -> Verdict:
+    told = f"{address} is operated by {_called(holder)}"
     if parties.process(holder):
         return passed(f"{told}, a declared processor.", "ip.third_party_host")
     if parties.names_operators:
@@ -232,6 +272,16 @@ def _owns(registration: Registration, parties: Parties) -> bool:
 
 def _is_one_of(holder: Holder | None, declared: Sequence[str]) -> bool:
     return holder is not None and holder.naming is Naming.NAMED and names.same(holder.name or "", declared)
+
+
+def _left_open(registration: Registration) -> Verdict | None:
+    """Inconclusive where the registry was heard, or there is none, and the registrant is not told; None where the
+    registry tells it, or was not heard."""
+    failure = registration.failure
+    if failure:
+        heard = registration.related is not None or failure.code == "rdap.no_service"
+        return _of_failure(registration.registered, failure) if heard else None
+    return _private_suffix(registration) if registration.under_private_suffix else _unnamed(registration)
 
 
 def _unnamed(registration: Registration) -> Verdict | None:

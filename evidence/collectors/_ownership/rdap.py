@@ -6,13 +6,12 @@ the bootstrap names; a `related` link may lead to any public address, is resolve
 address that was checked. Proxies of the environment are not used, since they would resolve for themselves.
 """
 
-import asyncio
 import email.utils
 import ipaddress
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from muniment.evidence.collectors._ownership.allowance import Allowance, Limits
 from muniment.evidence.collectors._ownership.chain import Resolver
+from muniment.evidence.collectors._ownership.shared import Shared
 from muniment.evidence.errors import CouldNotLook, InputFault
 from muniment.evidence.model import digest
 from muniment.evidence.net import Address, admit
@@ -40,7 +40,7 @@ class Bootstrap:
     networks: Mapping[ipaddress.IPv4Network | ipaddress.IPv6Network, str]
     tools: tuple[Tool, ...]
 
-    @property
+    @cached_property
     def origins(self) -> frozenset[str]:
         """The origins of all servers that it names."""
         return frozenset(_origin(url) for url in (*self.domains.values(), *self.networks.values()))
@@ -85,6 +85,7 @@ class Rdap:
     client: httpx.AsyncClient
     allowance: Allowance
     resolver: Resolver
+    shared: Shared
     trusted: frozenset[str] = frozenset()
     requests: list[str] = field(default_factory=list)
 
@@ -115,6 +116,16 @@ class Rdap:
         return await self._get(url, admit(host, found, allow_private=False)[0])
 
     async def _get(self, url: str, address: Address | None) -> Answer:
+        """The answer to this look, or to another one of the same run."""
+        before = len(self.requests)
+        answer = await self.shared.once(
+            url, lambda: self._followed(url, address), self.allowance, weigh=lambda each: len(each.body)
+        )
+        if len(self.requests) == before:
+            self.requests.append(f"GET {url} (as it was answered to another look of this run)")
+        return answer
+
+    async def _followed(self, url: str, address: Address | None) -> Answer:
         for _ in range(_MOST_REDIRECTS + 1):
             reply = await self._patiently(url, address)
             if reply.status not in (301, 302, 303, 307, 308):  # RFC 7480 section 5.2
@@ -130,13 +141,13 @@ class Rdap:
     async def _patiently(self, url: str, address: Address | None) -> _Reply:
         """Ask again after the pause that a busy server names, unless it is longer than the time that is left."""
         for attempt in range(1, self.allowance.limits.tries + 1):
-            reply = await self._once(url, address)
+            async with self.shared.turn(_origin(url), self.allowance):
+                reply = await self._once(url, address)
             if not _is_busy(reply):
                 return reply
             pause = _retry_after(reply, default=attempt)
-            if attempt < self.allowance.limits.tries and pause < self.allowance.left:
-                await asyncio.sleep(pause)
-            else:
+            self.shared.leave_alone(_origin(url), pause)
+            if attempt == self.allowance.limits.tries or pause >= self.allowance.left:
                 break
         raise CouldNotLook(
             "rdap.rate_limited",
@@ -184,12 +195,17 @@ def new_client(limits: Limits) -> httpx.AsyncClient:
 
 async def load_bootstrap(location: str, rdap: Rdap) -> Bootstrap:
     """The bootstrap of a file or URL, in the format of RFC 9224. Keys may be domains or networks. Beside a `dns.json`,
-    `ipv4.json` and `ipv6.json` are read as well, which is how IANA lays them out.
+    `ipv4.json` and `ipv6.json` are read as well, which is how IANA lays them out. It is read once in a run: section 8
+    asks clients to keep it.
 
     Raises:
         InputFault: `rdap.bootstrap`: what was read is no bootstrap, or the file cannot be read.
         CouldNotLook: the URL could not be fetched.
     """
+    return await rdap.shared.once(f"bootstrap {location}", lambda: _load(location, rdap), rdap.allowance)
+
+
+async def _load(location: str, rdap: Rdap) -> Bootstrap:
     folder, slash, name = location.rpartition("/")
     beside = ("ipv4.json", "ipv6.json") if name == "dns.json" else ()
     locations = [location, *(f"{folder}{slash}{each}" for each in beside)]
@@ -233,18 +249,12 @@ def _read_bootstrap(body: bytes, location: str) -> _BootstrapFile:
 
 
 async def _bootstrap_bytes(location: str, rdap: Rdap) -> bytes:
-    """RFC 9224 section 8 asks clients to keep a bootstrap: it is fetched once in the life of the process."""
     if not _is_url(location):
         try:
             return Path(location).read_bytes()
         except OSError as error:
             raise _no_bootstrap(location, f"the file cannot be read: {error.strerror}") from error
-    if location not in _fetched:
-        _fetched[location] = (await rdap.get(location)).body
-    return _fetched[location]
-
-
-_fetched: dict[str, bytes] = {}
+    return (await rdap.get(location)).body
 
 
 def _no_bootstrap(location: str, reason: str) -> InputFault:
