@@ -1,34 +1,40 @@
 """The TLS collector: what one endpoint agrees to at every one of its addresses, and what its certificates are worth.
 
-It makes about 19 connections to an address, none of which sends anything but a hello or one handshake. Nothing about
-the server is judged by the local TLS library: names, chain, dates and policy are read and judged by Muniment itself,
-with its own trust store, so that the verdict does not hang on the machine or the Python.
+It makes about 19 connections to an address. All but one send a hello and nothing else; one shakes hands and asks HEAD /
+where HTTP may be spoken. Nothing about the server is judged by the local TLS library: names, chain, dates and policy
+are read and judged by Muniment itself, with its own trust store, so that the verdict does not hang on the machine or
+the Python.
 
-Not looked at: SSL 2.0, suites of pre-shared keys, compression, renegotiation, revocation, and the groups that a server
-of TLS 1.3 would take in TLS 1.2 only.
+Not looked at: SSL 2.0, suites of pre-shared keys, compression, renegotiation, revocation that the server does not
+staple, and the groups that a server of TLS 1.3 would take in TLS 1.2 only.
 """
 
 import asyncio
 import re
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import certifi
-from pydantic import AfterValidator, Field
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
 from muniment.evidence.collector import Collector, Settings
-from muniment.evidence.collectors._tls.certificates import TrustStore, sort_out
+from muniment.evidence.collectors._tls.certificates import Presented, TrustStore, sort_out
 from muniment.evidence.collectors._tls.codes import CODES
-from muniment.evidence.collectors._tls.dial import Dialler
+from muniment.evidence.collectors._tls.dial import Clock, Dialler
+from muniment.evidence.collectors._tls.facts import Clock as ClockFacts
 from muniment.evidence.collectors._tls.facts import Sight, TlsFacts
 from muniment.evidence.collectors._tls.hello import is_literal
 from muniment.evidence.collectors._tls.judge import judge
-from muniment.evidence.collectors._tls.policy import PolicyId, load_policy
+from muniment.evidence.collectors._tls.policy import Policy, load_policy
 from muniment.evidence.collectors._tls.probe import Look, look
+from muniment.evidence.collectors._tls.session import client_context
 from muniment.evidence.collectors._tls.starttls import Protocol
 from muniment.evidence.collectors._tls.suites import GROUPS, SUITES, VERSIONS
 from muniment.evidence.errors import CouldNotLook, InputFault
@@ -70,7 +76,11 @@ class TlsSettings(Settings):
     trust: Path | None = Field(
         None, description="PEM file of the roots to trust; without it Mozilla's, as the pinned package certifi has them"
     )
-    policy: PolicyId = Field("mozilla-intermediate-6.0", description="Id of the policy to judge by")
+    policies: Path | None = Field(None, description="Folder of your own policies, each in a file `<id>.json`")
+    policy: str = Field("mozilla-intermediate-6.0", description="Id of the policy to judge by")
+    also: tuple[str, ...] = Field(
+        (), description="Ids of policies whose verdicts on the same sight stand in the message beside it"
+    )
     allow_private: bool = Field(False, description="Whether addresses that are not public may be spoken to")
     expected_issuer: str | None = Field(
         None,
@@ -81,6 +91,30 @@ class TlsSettings(Settings):
     timeout: int = Field(
         5, ge=1, le=25, description="Longest wait for one answer in seconds; a look takes twice that at most"
     )
+    client_certificate: Path | None = Field(
+        None, description="PEM file of a certificate to show to a server that wants one, with its issuers"
+    )
+    client_key: Path | None = Field(
+        None, description="PEM file of its private key, without a password; without it in the certificate's file"
+    )
+
+    _policies: tuple[Policy, ...] = PrivateAttr()
+
+    @field_validator("policy", "also")
+    @classmethod
+    def _policies_are_there(cls, ids: str | tuple[str, ...], info: ValidationInfo) -> str | tuple[str, ...]:
+        for id_ in [ids] if isinstance(ids, str) else ids:
+            load_policy(id_, info.data.get("policies"))
+        return ids
+
+    def model_post_init(self, _: object) -> None:
+        """Policies are read with the settings, so that judging touches no file."""
+        self._policies = tuple(load_policy(id_, self.policies) for id_ in (self.policy, *self.also))
+
+    @property
+    def judged_by(self) -> tuple[Policy, ...]:
+        """The policy that decides, and then the others."""
+        return self._policies
 
 
 class Tls(Collector[TlsSettings, TlsFacts]):
@@ -90,31 +124,56 @@ class Tls(Collector[TlsSettings, TlsFacts]):
     subject_kind = "endpoint"
     codes = CODES
 
-    def __init__(self, *, at: datetime | None = None, resolve: Resolve | None = None) -> None:
-        """`resolve` gives the addresses of a host for a port; without it the system's resolver is asked."""
+    def __init__(
+        self, *, at: datetime | None = None, resolve: Resolve | None = None, clock: Clock | None = None
+    ) -> None:
+        """`resolve` gives the addresses of a host for a port; without it the system's resolver is asked.
+
+        `clock` is this machine's, which a server's is compared with. It decides no date: the run's `at` may be another.
+        """
         super().__init__(at=at)
         self._resolve = resolve or _system_resolver
+        self._clock = clock or _machine_clock
 
     async def observe(self, settings: TlsSettings) -> TlsFacts:
         """Look at every address at once.
 
         Raises:
-            InputFault: `tls.trust_unreadable`, the trust file holds no certificates.
+            InputFault: `tls.trust_unreadable`, the trust file holds no certificates, or
+                `tls.client_certificate_unreadable`, there is no usable client certificate.
             CouldNotLook: the name leads nowhere or to an address that is not allowed, or no address answered.
         """
         store, tool = _trust(settings.trust)
         addresses = await self._addresses(settings)
         deadline = asyncio.get_running_loop().time() + 2 * settings.timeout
-        diallers = [_dialler(settings, address, deadline) for address in addresses]
+        context, identity = _client(settings)
+        diallers = [
+            Dialler(
+                address,
+                settings.port,
+                server_name=_server_name(settings),
+                starttls=settings.starttls,
+                timeout=settings.timeout,
+                deadline=deadline,
+                context=context,
+                clock=self._clock,
+            )
+            for address in addresses
+        ]
         looks = await asyncio.gather(*(look(dialler) for dialler in diallers))
         failures = [seen.failure for seen in looks if seen.failure and seen.failure.cause != "tls.absent"]
         if len(failures) == len(looks):
             raise CouldNotLook(failures[0].cause, failures[0].message, where=f"{settings.host}:{settings.port}")
-        return _facts(settings, looks, store, tool)
+        return _facts(settings, looks, store, tool, identity)
 
     def assess(self, settings: TlsSettings, facts: TlsFacts, at: datetime) -> Verdict:
-        """Judge by the policy of the settings."""
-        return judge(facts, load_policy(settings.policy), settings.expected_issuer, at)
+        """Judge by the policy of the settings; what the others say is told and decides nothing."""
+        verdict, *others = (judge(facts, policy, settings.expected_issuer, at) for policy in settings.judged_by)
+        words = [verdict.message]
+        for policy, other in zip(settings.judged_by[1:], others, strict=True):
+            because = f": {', '.join(other.codes)}" if other.codes else ""
+            words.append(f"By {policy} it is: {other.status.word}{because}.")
+        return verdict.model_copy(update={"message": " ".join(words)})
 
     async def _addresses(self, settings: TlsSettings) -> tuple[Address, ...]:
         found = settings.addresses
@@ -129,6 +188,10 @@ class Tls(Collector[TlsSettings, TlsFacts]):
         if not found:
             raise CouldNotLook("dns.no_address", "the name leads to no address", where=settings.host)
         return admit(settings.host, found, allow_private=settings.allow_private)
+
+
+def _machine_clock() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - what this machine believes is the thing observed
 
 
 async def _system_resolver(host: str, port: int) -> Sequence[str]:
@@ -152,35 +215,43 @@ def _trust(path: Path | None) -> tuple[TrustStore, Tool]:
     return store, Tool(name=name, version=edition, digest=digest(pem))
 
 
-def _dialler(settings: TlsSettings, address: Address, deadline: float) -> Dialler:
-    return Dialler(
-        address,
-        settings.port,
-        server_name=_server_name(settings),
-        starttls=settings.starttls,
-        timeout=settings.timeout,
-        deadline=deadline,
-    )
+def _client(settings: TlsSettings) -> tuple[ssl.SSLContext, str | None]:
+    """What the full handshake is made with, and who that says it is: never the key."""
+    file = settings.client_certificate
+    try:
+        context = client_context(file, settings.client_key)
+        shown = x509.load_pem_x509_certificates(file.read_bytes())[0] if file else None
+    except (OSError, ValueError) as error:
+        raise InputFault(
+            "tls.client_certificate_unreadable",
+            "the client certificate and its key cannot be used",
+            where=str(file),
+            mend="point `client_certificate` and `client_key` at PEM files that belong together, without a password",
+        ) from error
+    return context, f"client certificate sha256:{shown.fingerprint(SHA256()).hex()}" if shown else None
 
 
 def _server_name(settings: TlsSettings) -> str:
     return (settings.server_name or settings.host).removesuffix(".")
 
 
-def _facts(settings: TlsSettings, looks: Sequence[Look], store: TrustStore, trust: Tool) -> TlsFacts:
+def _facts(
+    settings: TlsSettings, looks: Sequence[Look], store: TrustStore, trust: Tool, identity: str | None
+) -> TlsFacts:
     name = _server_name(settings)
     presented = {seen.address: _presented(seen) for seen in looks}
-    listed = sort_out([ders for chains in presented.values() for ders in chains], store, name)
+    listed = sort_out([chain for chains in presented.values() for chain in chains], store, name)
     sights: dict[Sight, list[str]] = {}
     for seen in looks:
-        chains = tuple(dict.fromkeys(listed.places[ders] for ders in presented[seen.address]))
+        chains = tuple(dict.fromkeys(listed.places[each.ders] for each in presented[seen.address]))
         sights.setdefault(_sight(seen, chains), []).append(seen.address)
-    policy = load_policy(settings.policy)
+    policies = (Tool(name=each.id, version=each.version, digest=each.digest) for each in settings.judged_by)
     return TlsFacts(
         origin=Origin(
             system=f"tls://{settings.host}:{settings.port}",
             query=_query(settings),
-            tools=(trust, Tool(name=policy.id, version=policy.version, digest=policy.digest)),
+            authenticated_as=identity,
+            tools=(trust, *policies),
         ),
         server_name=name,
         sights=tuple(sight.model_copy(update={"addresses": tuple(where)}) for sight, where in sights.items()),
@@ -188,6 +259,7 @@ def _facts(settings: TlsSettings, looks: Sequence[Look], store: TrustStore, trus
         certificates=listed.certificates,
         connects=sum(seen.connects for seen in looks),
         resets=sum(seen.resets for seen in looks),
+        clock=max(_clocks(looks), key=lambda clock: abs(clock.skew), default=None),
     )
 
 
@@ -196,21 +268,31 @@ def _query(settings: TlsSettings) -> str:
     before = f"STARTTLS by {settings.starttls}, then " if settings.starttls else ""
     name = "no server_name" if is_literal(_server_name(settings)) else f"server_name {_server_name(settings)}"
     offered = f"{', '.join(VERSIONS)}; {len(SUITES)} suites and {len(GROUPS)} groups, alone and in classes"
-    return f"port {settings.port}: {before}ClientHellos with {name} that offer {offered}; one full handshake"
+    then = "" if settings.starttls else ", and HEAD / where HTTP may be spoken"
+    return f"port {settings.port}: {before}ClientHellos with {name} that offer {offered}; one full handshake{then}"
 
 
-def _presented(seen: Look) -> list[tuple[bytes, ...]]:
+def _presented(seen: Look) -> list[Presented]:
     """The chains of one address. A leaf that only the full handshake showed is joined to the issuers of the others."""
-    chains = list(dict.fromkeys(answer.chain for answer in seen.answers if answer.chain))
+    chains = [Presented(each.chain, each.staple, each.scts) for each in seen.answers if each.chain]
     leaf = seen.handshake.leaf if seen.handshake else None
-    if leaf is not None and all(chain[0] != leaf for chain in chains):
-        chains.append((leaf, *dict.fromkeys(der for chain in chains for der in chain[1:])))
+    if leaf is not None and all(chain.ders[0] != leaf for chain in chains):
+        chains.append(Presented((leaf, *dict.fromkeys(der for chain in chains for der in chain.ders[1:]))))
     return chains
+
+
+def _clocks(looks: Iterable[Look]) -> Iterator[ClockFacts]:
+    """The clock of each address that told its time."""
+    for seen in looks:
+        shaken = seen.handshake
+        if shaken and shaken.headers and shaken.headers.date and shaken.skew is not None:
+            yield ClockFacts(address=seen.address, date=shaken.headers.date, skew=shaken.skew)
 
 
 def _sight(seen: Look, chains: tuple[int, ...]) -> Sight:
     """One look without its address, so that addresses that showed the same are the same sight."""
     agreed = [answer for answer in seen.answers if answer.agreed]
+    headers = seen.handshake.headers if seen.handshake else None
     return Sight(
         addresses=(),
         failure=seen.failure,
@@ -223,6 +305,8 @@ def _sight(seen: Look, chains: tuple[int, ...]) -> Sight:
         wants_client_certificate=any(answer.wants_client_certificate for answer in agreed),
         handshake=seen.handshake.version if seen.handshake else None,
         chains=chains,
+        http=headers.status if headers else None,
+        hsts=headers.hsts if headers else None,
     )
 
 

@@ -10,20 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from muniment.evidence.collectors._tls.facts import Certificate, Chain, Name, Trust
 from muniment.evidence.collectors._tls.names import covers
+from muniment.evidence.collectors._tls.signatures import SIGNATURE_ALGORITHMS, extension_of, signed_by
+from muniment.evidence.collectors._tls.status import embedded_scts, names_responder, read_staple
 from muniment.evidence.model import digest
-
-_E = TypeVar("_E", bound=x509.ExtensionType)
 
 _UNREADABLE = (
     ValueError,
@@ -35,26 +34,6 @@ _UNREADABLE = (
 _DEEPEST = 8  # certificates in one path
 _MOST_NAMES = 12
 _LONGEST_WORD = 96  # characters of a name that are kept
-
-# RFC 3279, 4055, 5758 and 8410.
-_SIGNATURES = {
-    "1.2.840.113549.1.1.4": "md5WithRSAEncryption",
-    "1.2.840.113549.1.1.5": "sha1WithRSAEncryption",
-    "1.2.840.113549.1.1.10": "rsassaPss",
-    "1.2.840.113549.1.1.11": "sha256WithRSAEncryption",
-    "1.2.840.113549.1.1.12": "sha384WithRSAEncryption",
-    "1.2.840.113549.1.1.13": "sha512WithRSAEncryption",
-    "1.2.840.113549.1.1.14": "sha224WithRSAEncryption",
-    "1.2.840.10045.4.1": "ecdsa-with-SHA1",
-    "1.2.840.10045.4.3.1": "ecdsa-with-SHA224",
-    "1.2.840.10045.4.3.2": "ecdsa-with-SHA256",
-    "1.2.840.10045.4.3.3": "ecdsa-with-SHA384",
-    "1.2.840.10045.4.3.4": "ecdsa-with-SHA512",
-    "1.2.840.10040.4.3": "dsa-with-sha1",
-    "2.16.840.1.101.3.4.3.2": "dsa-with-sha256",
-    "1.3.101.112": "ed25519",
-    "1.3.101.113": "ed448",
-}
 
 
 @dataclass(frozen=True)
@@ -82,32 +61,45 @@ class Sorted:
     places: Mapping[tuple[bytes, ...], int]
 
 
-def sort_out(presented: Iterable[tuple[bytes, ...]], store: TrustStore, host: str) -> Sorted:
-    """Read the chains, each a sequence of DER with the leaf first, once each and in the order given."""
+@dataclass(frozen=True)
+class Presented:
+    """One chain as a server sent it: DER, leaf first, and what came beside it of its status."""
+
+    ders: tuple[bytes, ...]
+    staple: bytes = b""
+    scts: int = 0
+
+
+def sort_out(presented: Iterable[Presented], store: TrustStore, host: str) -> Sorted:
+    """Read the chains once each, in the order given; of what came beside a chain the first that is not empty counts."""
     places: dict[tuple[bytes, ...], int] = {}
     numbers: dict[bytes, int] = {}
     certificates: list[Certificate] = []
     chains: list[Chain] = []
-    for ders in presented:
-        if ders in places:
-            continue
-        places[ders] = len(chains)
+    for each in _merged(presented):
+        places[each.ders] = len(chains)
         try:
-            path, trust, anchor = _path_of([_load(der) for der in ders], store)
-            read = [(_der(each), _read(each, host if each is path[0] else None)) for each in path]
+            path, trust, anchor = _path_of([_load(der) for der in each.ders], store)
+            read = {_der(link): _read(link, host if link is path[0] else None) for link in path}
+            issuer = path[1] if len(path) > 1 else anchor
+            responder, scts = names_responder(path[0]), each.scts + embedded_scts(path[0])
+            staple = read_staple(each.staple, path[0], issuer) if each.staple else None
         except _UNREADABLE:
             chains.append(Chain(certificates=(), trust="malformed"))
             continue
-        for der, certificate in read:
+        for der, certificate in read.items():
             if der not in numbers:
                 numbers[der] = len(certificates)
                 certificates.append(certificate)
         chains.append(
             Chain(
-                certificates=tuple(numbers[der] for der, _ in read),
+                certificates=tuple(numbers[der] for der in read),
                 trust=trust,
                 anchor=_name(anchor.subject) if anchor else None,
                 anchor_sha256=digest(_der(anchor)) if anchor else None,
+                responder=responder,
+                staple=staple,
+                scts=scts,
             )
         )
     return Sorted(tuple(certificates), tuple(chains), places)
@@ -119,6 +111,14 @@ def key_type(der: bytes) -> str:
         return _key(_load(der))[0]
     except _UNREADABLE:
         return "unknown"
+
+
+def _merged(presented: Iterable[Presented]) -> Iterable[Presented]:
+    merged: dict[tuple[bytes, ...], Presented] = {}
+    for each in presented:
+        first = merged.setdefault(each.ders, each)
+        merged[each.ders] = Presented(each.ders, first.staple or each.staple, first.scts or each.scts)
+    return merged.values()
 
 
 @lru_cache(maxsize=4)
@@ -166,7 +166,7 @@ def _paths(path: _Path, pool: _Path, store: TrustStore) -> Iterable[tuple[_Path,
             yield path, root
             return
     for root in store.roots.get(last.issuer.public_bytes(), ()):
-        if _signed_by(last, root) and _constraints_admit(root, path[0]):
+        if signed_by(last, root) and _constraints_admit(root, path[0]):
             yield path, root
     if len(path) == _DEEPEST:
         return
@@ -204,35 +204,16 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate, *, below: i
     """Whether the issuer signed it and may (RFC 5280 section 6.1.4); `below` counts the issuers already under it."""
     if certificate.issuer != issuer.subject:
         return False
-    basic = _extension(issuer, x509.BasicConstraints)
-    usage = _extension(issuer, x509.KeyUsage)
+    basic = extension_of(issuer, x509.BasicConstraints)
+    usage = extension_of(issuer, x509.KeyUsage)
     may = basic is not None and basic.ca and (basic.path_length is None or below <= basic.path_length)
-    return may and (usage is None or usage.key_cert_sign) and _signed_by(certificate, issuer)
-
-
-def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether the issuer's key made the signature. SHA-1 counts here: that it is weak is for the judge to say."""
-    signature, signed = certificate.signature, certificate.tbs_certificate_bytes
-    try:
-        key, how = issuer.public_key(), certificate.signature_algorithm_parameters
-        hashed = certificate.signature_hash_algorithm
-        if isinstance(key, rsa.RSAPublicKey) and isinstance(how, padding.PKCS1v15 | padding.PSS) and hashed:
-            key.verify(signature, signed, how, hashed)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
-            key.verify(signature, signed, how)
-        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-            key.verify(signature, signed)
-        else:
-            return False
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-        return False
-    return True
+    return may and (usage is None or usage.key_cert_sign) and signed_by(certificate, issuer)
 
 
 def _constraints_admit(issuer: x509.Certificate, leaf: x509.Certificate) -> bool:
     """Name constraints on DNS names and IP addresses (RFC 5280 section 4.2.1.10)."""
-    constraints = _extension(issuer, x509.NameConstraints)
-    names = _extension(leaf, x509.SubjectAlternativeName)
+    constraints = extension_of(issuer, x509.NameConstraints)
+    names = extension_of(leaf, x509.SubjectAlternativeName)
     if constraints is None or names is None:
         return True
     for name in names:
@@ -260,7 +241,7 @@ def _read(certificate: x509.Certificate, host: str | None) -> Certificate:
     names = _names(certificate) if host is not None else ()
     first = sorted(names, key=lambda name: not covers(name, host or ""))
     kind, bits, curve = _key(certificate)
-    usage = _extension(certificate, x509.ExtendedKeyUsage)
+    usage = extension_of(certificate, x509.ExtendedKeyUsage)
     oid = certificate.signature_algorithm_oid.dotted_string
     return Certificate(
         sha256=digest(_der(certificate)),
@@ -273,7 +254,7 @@ def _read(certificate: x509.Certificate, host: str | None) -> Certificate:
         key_type=kind,
         key_bits=bits,
         curve=curve,
-        signature=_SIGNATURES.get(oid, oid),
+        signature=SIGNATURE_ALGORITHMS.get(oid, oid),
         server_auth=usage is None
         or ExtendedKeyUsageOID.SERVER_AUTH in usage
         or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage,
@@ -281,7 +262,7 @@ def _read(certificate: x509.Certificate, host: str | None) -> Certificate:
 
 
 def _names(certificate: x509.Certificate) -> Sequence[str]:
-    found = _extension(certificate, x509.SubjectAlternativeName)
+    found = extension_of(certificate, x509.SubjectAlternativeName)
     if found is None:
         return ()
     names = [f"DNS:{value}" for value in found.get_values_for_type(x509.DNSName)]
@@ -311,13 +292,6 @@ def _name(name: x509.Name) -> Name:
         return str(found[0].value)[:_LONGEST_WORD] if found else None
 
     return Name(common_name=word(NameOID.COMMON_NAME), organisation=word(NameOID.ORGANIZATION_NAME))
-
-
-def _extension(certificate: x509.Certificate, kind: type[_E]) -> _E | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
 
 
 def _der(certificate: x509.Certificate) -> bytes:

@@ -26,7 +26,13 @@ CODES = (
     Code(
         "tls.version.missing",
         "The server does not agree to a version that the policy demands.",
-        "NIST SP 800-52r2 section 3.1, or the policy's list of required versions",
+        "NIST SP 800-52r2 and RFC 9325 section 3.1.1, or the policy's rule",
+        "Turn the version on.",
+    ),
+    Code(
+        "tls.version.advised",
+        "The server does not agree to a version that the policy asks for.",
+        "RFC 9325 section 3.1.1, or the policy's rule",
         "Turn the version on.",
     ),
     Code(
@@ -36,15 +42,27 @@ CODES = (
         "Take the suite out of the server's list; the policy file names those that may stay.",
     ),
     Code(
+        "tls.cipher.discouraged",
+        "The server agrees to a cipher suite that the policy advises against.",
+        "RFC 9325 sections 4.1 and 4.2, or the policy's rule",
+        "Take the suite out of the server's list when no client needs it any more.",
+    ),
+    Code(
         "tls.group.not_allowed",
         "The server agrees to a key exchange group that the policy does not allow.",
         "The policy's list of groups",
         "Take the group out of the server's list.",
     ),
     Code(
+        "tls.group.advised",
+        "The server agrees to none of the key exchange groups that the policy asks for.",
+        "RFC 9325 section 4.2.1, or the policy's rule; a post-quantum group is X25519MLKEM768",
+        "Add the group to the server's list.",
+    ),
+    Code(
         "tls.dh.weak",
         "The prime of a finite-field Diffie-Hellman exchange is smaller than the policy allows.",
-        "RFC 9325 section 4.4, and the policy's least size",
+        "RFC 9325 section 4.5, and the policy's least size",
         "Use a group of RFC 7919, or turn the DHE suites off.",
     ),
     Code(
@@ -96,6 +114,12 @@ CODES = (
         f"{_RENEW} with the purpose serverAuth.",
     ),
     Code(
+        "tls.cert.revoked",
+        "The stapled OCSP response, signed by the issuer, says that the certificate is revoked.",
+        "RFC 6960 section 2.2",
+        f"{_RENEW} for a new key, and find out why it was revoked.",
+    ),
+    Code(
         "tls.cert.key_type",
         "The certificate's kind of key is not one that the policy allows.",
         "The policy's list of key types",
@@ -132,10 +156,46 @@ CODES = (
         f"{_RENEW} for a shorter time; automate the renewal.",
     ),
     Code(
+        "tls.hsts.missing",
+        "A web server does not tell clients to insist on TLS.",
+        "RFC 6797 section 6.1, RFC 9325 section 3.2",
+        "Send Strict-Transport-Security with every answer over TLS.",
+    ),
+    Code(
+        "tls.hsts.short",
+        "A web server tells clients to insist on TLS for a shorter time than the policy asks for.",
+        "RFC 6797 section 6.1.1, and the policy's least time",
+        "Raise max-age in Strict-Transport-Security.",
+    ),
+    Code(
+        "tls.ocsp.missing",
+        "The certificate names an OCSP responder, and the server staples no response.",
+        "RFC 6066 section 8, and the policy's rule",
+        "Turn OCSP stapling on.",
+    ),
+    Code(
+        "tls.ocsp.invalid",
+        "A note: the stapled OCSP response is over, not signed by the issuer, or not readable.",
+        "RFC 6960 section 3.2",
+        "Look at how the server fetches its responses; clients do not accept this one.",
+    ),
+    Code(
+        "tls.sct.missing",
+        "No timestamp of certificate transparency came in the certificate or with it.",
+        "RFC 6962 section 3.3, and the policy's rule",
+        f"{_RENEW} by an authority that logs it; every public one does.",
+    ),
+    Code(
         "tls.intercepted",
         "Inconclusive: the chain does not come from the expected issuer, so what was seen may be a middlebox's.",
         "No clause: the `expected_issuer` of the settings",
         "Look from a network without TLS inspection, or correct `expected_issuer`.",
+    ),
+    Code(
+        "tls.clock",
+        "Inconclusive: the server's clock and ours are more than five minutes apart, so no date was judged.",
+        "RFC 9110 section 6.6.1 (Date)",
+        "Set the clock that is wrong, with NTP.",
     ),
     Code(
         "tls.no_agreement",
@@ -147,7 +207,7 @@ CODES = (
         "tls.handshake",
         "Inconclusive: the server agreed to offers, but no full handshake or no readable certificate came of it.",
         "RFC 8446 section 4.4.3: only a handshake shows that the server holds the key",
-        "Try with another client; the server may demand a client certificate.",
+        "If the server demands a client certificate, say `client_certificate`; else try with another client.",
     ),
     Code(
         "net.refused",

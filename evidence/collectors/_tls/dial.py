@@ -10,11 +10,15 @@ import random
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from muniment.evidence.collectors._tls.flight import Answer, FlightReader
 from muniment.evidence.collectors._tls.hello import Offer, client_hello, is_literal
+from muniment.evidence.collectors._tls.http import END, LARGEST, OTHER_PORTS, Headers, head, read_headers
+from muniment.evidence.collectors._tls.session import Session
 from muniment.evidence.collectors._tls.shares import KeyShares
 from muniment.evidence.collectors._tls.starttls import Protocol, start_tls
 from muniment.evidence.errors import CouldNotLook
@@ -23,26 +27,44 @@ from muniment.evidence.net import Address
 _TRIES = 6  # after the first one that was reset
 _FIRST_WAIT = 0.05  # seconds; doubles each time
 _READ = 16_384
-_OP_LEGACY_SERVER_CONNECT = 0x4  # OpenSSL's number; Python names it from 3.12 on
+_MARGIN = 0.1  # seconds that a conversation needs to end in time
+_HTTP_WAIT = 1.0  # seconds for an answer over HTTP: a server of another protocol may say nothing at all
 
 _T = TypeVar("_T")
-_Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[_T]]
+_Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter, float], Awaitable[_T]]  # until a time of the loop
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
 class Handshake:
-    """One full handshake of Python's own TLS. `version` is None where it failed; `leaf` is DER."""
+    """One full handshake of Python's own TLS. `version` is None where it failed; `leaf` is DER.
 
-    version: str | None
-    leaf: bytes | None
+    `headers` are what the server answered over HTTP, if it was asked and did; `skew` is how many seconds its Date is
+    ahead of this machine's clock.
+    """
+
+    version: str | None = None
+    leaf: bytes | None = None
+    headers: Headers | None = None
+    skew: int | None = None
 
 
 class Dialler:
     """Speaks to one address of one endpoint until `deadline`, a time of the running loop."""
 
     def __init__(
-        self, address: Address, port: int, *, server_name: str, starttls: Protocol | None, timeout: int, deadline: float
+        self,
+        address: Address,
+        port: int,
+        *,
+        server_name: str,
+        starttls: Protocol | None,
+        timeout: int,
+        deadline: float,
+        context: ssl.SSLContext,
+        clock: Clock,
     ) -> None:
+        """`context` is for the full handshake; `clock` is this machine's, which the server's is compared with."""
         self.address = address
         self.connects = 0
         self.resets = 0
@@ -51,6 +73,8 @@ class Dialler:
         self._starttls = starttls
         self._timeout = timeout
         self._deadline = deadline
+        self._context = context
+        self._clock = clock
         self._single = asyncio.Lock()
         self._unsteady = False
 
@@ -63,7 +87,7 @@ class Dialler:
         """
         hello = client_hello(offer, self._server_name, secrets.token_bytes(64))
 
-        async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answer:
+        async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: float) -> Answer:
             flight = FlightReader(hello, shares)
             writer.write(hello)
             while not flight.done:
@@ -78,20 +102,32 @@ class Dialler:
         return await self._patiently(conversation)
 
     async def shake_hands(self) -> Handshake:
-        """One full handshake as a client that takes anything; raises as `ask` does."""
+        """One full handshake as a client that takes anything, and one question over HTTP; raises as `ask` does."""
 
-        async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Handshake:
-            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, until: float) -> Handshake:
             name = None if is_literal(self._server_name) else self._server_name
-            session = _context().wrap_bio(incoming, outgoing, server_hostname=name)
+            session = Session(self._context, name, reader, writer)
             try:
-                await _shake(session, incoming, outgoing, reader, writer)
+                await session.shake_hands()
             except ssl.SSLError:
-                return Handshake(None, None)
-            version = {"TLSv1": "TLSv1.0"}.get(session.version() or "", session.version())
-            return Handshake(version, session.getpeercert(binary_form=True))
+                return Handshake()
+            headers = await self._headers(session, until) if self._may_speak_http else None
+            date = headers.date if headers else None
+            skew = round((date - self._clock()).total_seconds()) if date else None
+            return Handshake(session.version, session.leaf, headers, skew)
 
         return await self._patiently(conversation)
+
+    @property
+    def _may_speak_http(self) -> bool:
+        return self._starttls is None and self._port not in OTHER_PORTS
+
+    async def _headers(self, session: Session, until: float) -> Headers | None:
+        """What a shaken session answers over HTTP; nothing that it does undoes the handshake."""
+        with suppress(OSError, TimeoutError):  # ssl.SSLError is an OSError
+            async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + _HTTP_WAIT) - _MARGIN):
+                return read_headers(await session.ask(head(self._server_name), END, LARGEST))
+        return None
 
     async def _patiently(self, conversation: _Conversation[_T]) -> _T:
         if not self._unsteady:
@@ -123,16 +159,17 @@ class Dialler:
 
     async def _once(self, conversation: _Conversation[_T]) -> _T:
         """One connection. Raises ConnectionResetError where it was reset or closed before an answer."""
-        left = self._deadline - asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        until = max(now, min(now + self._timeout, self._deadline))
         place = f"{self.address} port {self._port}"
         try:
-            async with asyncio.timeout(max(0.0, min(self._timeout, left))):
+            async with asyncio.timeout_at(until):
                 self.connects += 1
                 reader, writer = await asyncio.open_connection(str(self.address), self._port)
                 try:
                     if self._starttls is not None:
                         await start_tls(self._starttls, self._server_name, reader, writer)
-                    return await conversation(reader, writer)
+                    return await conversation(reader, writer, until)
                 finally:
                     writer.transport.abort()
         except TimeoutError as error:
@@ -144,35 +181,3 @@ class Dialler:
         except OSError as error:
             reason = errno.errorcode.get(error.errno or 0, "unknown error")
             raise CouldNotLook("net.unreachable", f"{place} cannot be reached ({reason})") from error
-
-
-def _context() -> ssl.SSLContext:
-    """A client that takes any version and suite that the local library still speaks, and judges no certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.options |= _OP_LEGACY_SERVER_CONNECT
-    context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
-    return context
-
-
-async def _shake(
-    session: ssl.SSLObject,
-    incoming: ssl.MemoryBIO,
-    outgoing: ssl.MemoryBIO,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-) -> None:
-    while True:
-        try:
-            session.do_handshake()
-        except ssl.SSLWantReadError:
-            writer.write(outgoing.read())
-            data = await reader.read(_READ)
-            if not data:
-                raise ConnectionResetError("closed in the handshake") from None
-            incoming.write(data)
-        else:
-            writer.write(outgoing.read())
-            return

@@ -5,7 +5,7 @@ Certificates are listed once and pointed at by their place; addresses that showe
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from muniment.evidence.collector import Facts
 from muniment.evidence.model import Digest, Frozen, Instant
@@ -39,6 +39,20 @@ class Certificate(Frozen):
     signature: str = Field(description="Signature algorithm that its issuer used, in the spelling of RFC 3279 to 5758")
     server_auth: bool = Field(True, description="Whether extended key usage, where there is any, names TLS servers")
 
+    @property
+    def weakly_signed(self) -> bool:
+        """Whether it is signed over MD5 or SHA-1."""
+        return any(word in self.signature.lower() for word in ("md5", "sha1"))
+
+
+class Staple(Frozen):
+    """An OCSP response that the server sent with its certificate (RFC 6960, RFC 6066 section 8)."""
+
+    status: Literal["good", "revoked", "unknown", "unreadable"]
+    signed: bool = Field(description="Whether the issuer, or a responder that it appointed, signed it")
+    this_update: Instant | None = None
+    next_update: Instant | None = None
+
 
 class Chain(Frozen):
     """The certificates of one handshake, and what our trust store makes of them. Dates play no part here."""
@@ -47,6 +61,11 @@ class Chain(Frozen):
     trust: Trust
     anchor: Name | None = Field(None, description="The root of the trust store that the path ends in")
     anchor_sha256: Digest | None = None
+    responder: bool | None = Field(None, description="Whether the leaf names an OCSP responder; None: not looked at")
+    staple: Staple | None = None
+    scts: int | None = Field(
+        None, description="Timestamps of certificate transparency in the leaf and beside it; None: not looked at"
+    )
 
 
 class Failure(Frozen):
@@ -70,6 +89,18 @@ class Sight(Frozen):
     wants_client_certificate: bool = False
     handshake: str | None = Field(None, description="Version of the full handshake that was made, None if it failed")
     chains: tuple[int, ...] = Field((), description="Places in `chains`: one for each certificate that it presented")
+    http: int | None = Field(
+        None, description="Status of the answer to HEAD /; None where none came, or none was asked"
+    )
+    hsts: int | None = Field(None, description="Seconds of max-age in the Strict-Transport-Security header (RFC 6797)")
+
+
+class Clock(Frozen):
+    """How far the server's clock is from that of the machine that looked, as its HTTP Date tells."""
+
+    address: str
+    date: Instant
+    skew: int = Field(description="Seconds; positive where the server is ahead")
 
 
 class TlsFacts(Facts):
@@ -81,3 +112,9 @@ class TlsFacts(Facts):
     certificates: tuple[Certificate, ...] = ()
     connects: int = Field(ge=0, description="Connections that were made, all addresses together")
     resets: int = Field(0, ge=0, description="Connections that were reset before a later one got an answer")
+    clock: Clock | None = Field(None, description="The clock that is furthest off, of all addresses that told theirs")
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Without what is None, so that the record stays small; it is read back as None."""
+        dumped: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return dumped

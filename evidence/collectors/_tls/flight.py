@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass, replace
 
 from muniment.evidence.collectors._tls.shares import KeyShares, RecordKeys
+from muniment.evidence.collectors._tls.status import count_scts
 from muniment.evidence.collectors._tls.suites import GROUP_NAMES, SUITE_NAMES, VERSION_NAMES
 
 LARGEST = 131_072  # bytes of one flight; a long chain is about 10,000
@@ -14,7 +15,8 @@ _LARGEST_RECORD = 2**14 + 2048  # RFC 5246 section 6.2.3
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")  # RFC 8446 section 4.1.3
 
 _ALERT, _HANDSHAKE, _ENCRYPTED = 21, 22, 23
-_SERVER_HELLO, _CERTIFICATE, _KEY_EXCHANGE, _REQUEST, _DONE, _VERIFY = 2, 11, 12, 13, 14, 15
+_SERVER_HELLO, _CERTIFICATE, _KEY_EXCHANGE, _REQUEST, _DONE, _VERIFY, _STATUS = 2, 11, 12, 13, 14, 15, 22
+_STATUS_REQUEST, _TIMESTAMPS = 5, 18  # extensions: RFC 6066 section 8, RFC 6962 section 3.3
 
 
 class NotTls(Exception):
@@ -34,6 +36,8 @@ class Answer:
     group: str | None = None
     dh_bits: int | None = None
     chain: tuple[bytes, ...] = ()
+    staple: bytes = b""
+    scts: int = 0
     wants_client_certificate: bool = False
     alert: int | None = None
 
@@ -122,7 +126,11 @@ class FlightReader:
         if kind == _SERVER_HELLO and not self.answer.agreed:
             self._server_hello(body, message)
         elif kind == _CERTIFICATE:
-            self.answer = replace(self.answer, chain=_chain(body, self._keys is not None))
+            chain, beside = _chain(body, self._keys is not None)
+            self.answer = replace(self.answer, chain=chain)
+            self._status(beside.get(_STATUS_REQUEST, b""), beside.get(_TIMESTAMPS, b""))
+        elif kind == _STATUS:
+            self._status(body, b"")
         elif kind == _KEY_EXCHANGE:
             group, bits = _key_exchange(self.answer.suite or "", body)
             self.answer = replace(self.answer, group=group, dh_bits=bits)
@@ -130,6 +138,13 @@ class FlightReader:
             self.answer = replace(self.answer, wants_client_certificate=True)
         elif kind in (_DONE, _VERIFY):
             self.done = True
+
+    def _status(self, status: bytes, timestamps: bytes) -> None:
+        """A CertificateStatus holds its type, which is 1 for OCSP, and a length before the response."""
+        if status[:1] == b"\x01":
+            self.answer = replace(self.answer, staple=status[4 : 4 + int.from_bytes(status[1:4])])
+        if timestamps:
+            self.answer = replace(self.answer, scts=count_scts(timestamps))
 
     def _server_hello(self, body: bytes, message: bytes) -> None:
         (version,) = struct.unpack("!H", body[:2])
@@ -144,6 +159,7 @@ class FlightReader:
             version=VERSION_NAMES[version],
             suite=SUITE_NAMES.get(suite, f"0x{suite:04x}"),
             group=group,
+            scts=count_scts(extensions.get(_TIMESTAMPS, b"")),
         )
         if version == 0x0304:
             self._switch_keys(message, group, share[4:], retry=random == _RETRY)
@@ -168,17 +184,20 @@ def _extensions(data: bytes) -> dict[int, bytes]:
     return found
 
 
-def _chain(body: bytes, encrypted: bool) -> tuple[bytes, ...]:
-    """The DER of each certificate, leaf first (RFC 5246 section 7.4.2, RFC 8446 section 4.4.2)."""
+def _chain(body: bytes, encrypted: bool) -> tuple[tuple[bytes, ...], dict[int, bytes]]:
+    """The DER of each certificate, leaf first, and the extensions of the leaf (RFC 5246 7.4.2, RFC 8446 4.4.2)."""
     rest = body[1 + body[0] + 3 :] if encrypted else body[3:]
-    chain = []
+    chain: list[bytes] = []
+    beside: dict[int, bytes] = {}
     while len(rest) >= 3:
         length = int.from_bytes(rest[:3])
         chain.append(rest[3 : 3 + length])
         rest = rest[3 + length :]
         if encrypted:
-            rest = rest[2 + int.from_bytes(rest[:2]) :]
-    return tuple(chain)
+            end = 2 + int.from_bytes(rest[:2])
+            beside = beside if len(chain) > 1 else _extensions(rest[:end])
+            rest = rest[end:]
+    return tuple(chain), beside
 
 
 def _key_exchange(suite: str, body: bytes) -> tuple[str | None, int | None]:

@@ -65,7 +65,9 @@ def _extensions(offer: Offer, server_name: str | None, newest: int) -> list[byte
         _extension(23, b""),  # RFC 7627: some policies of servers demand the extended master secret
     ]
     if newest >= VERSIONS["TLSv1.2"]:
-        extensions.append(_extension(13, _list(offer.signatures)))
+        # Also what every browser asks for: the certificate's status and its timestamps (RFC 6066 section 8, RFC 6962).
+        status = b"\x01" + _long(b"") + _long(b"")
+        extensions += [_extension(13, _list(offer.signatures)), _extension(5, status), _extension(18, b"")]
     if newest == VERSIONS["TLSv1.3"]:
         versions = b"".join(struct.pack("!H", VERSIONS[name]) for name in offer.versions)
         shares = b"".join(struct.pack("!H", GROUPS[name]) + _long(key) for name, key in offer.shares)

@@ -1,29 +1,47 @@
 """What the facts mean under a policy at an instant. Pure: the same facts always give the same verdict.
 
 The order: what does not come from the expected issuer is inconclusive, whatever else it shows; then anything forbidden
-at any address is a fail; then anything unseen makes the whole inconclusive; only then is it a pass.
+at any address is a fail; then anything unseen makes the whole inconclusive; only then is it a pass. What a policy only
+advises is a note. Where the clocks of server and looker are more than five minutes apart, no date is judged.
+
+The rules of the policy are in its file. Those that hold under every policy are here: dates, names, trust, purpose,
+revocation and weak hashes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from muniment.evidence.collectors._tls.facts import Certificate, Chain, Name, Sight, TlsFacts
 from muniment.evidence.collectors._tls.names import covers
 from muniment.evidence.collectors._tls.policy import Policy
-from muniment.evidence.collectors._tls.suites import SUITES_13
+from muniment.evidence.collectors._tls.rules import breaches, listed
+from muniment.evidence.collectors._tls.suites import SUITES_13, VERSIONS
 from muniment.evidence.verdict import Status, Verdict
 
 EXPIRY_WARNING = timedelta(days=14)
-_WEAK_HASHES = ("md5", "sha1")
+MOST_SKEW = 300  # seconds
 
 
 @dataclass(frozen=True)
 class Point:
-    """One thing to say: a code, and the words that follow "the server"."""
+    """One thing to say: a code, the words that follow "the server", and the clause of the policy, if it is a rule's."""
 
     code: str
     text: str
+    clause: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.text} [{self.clause}]" if self.clause else self.text
+
+
+@dataclass(frozen=True)
+class _Said:
+    """All that there is to say of one sight, or of all of them."""
+
+    faults: tuple[Point, ...] = ()
+    unseen: tuple[Point, ...] = ()
+    notes: tuple[Point, ...] = ()
 
 
 def judge(facts: TlsFacts, policy: Policy, expected_issuer: str | None, at: datetime) -> Verdict:
@@ -33,9 +51,11 @@ def judge(facts: TlsFacts, policy: Policy, expected_issuer: str | None, at: date
         return _verdict(
             Status.INCONCLUSIVE, "What answered may not be the server; it was looked at under", strangers, [], policy
         )
-    faults = [point for sight in facts.sights for point in _placed(facts, sight, _faults(facts, sight, policy, at))]
-    unseen = [point for sight in facts.sights for point in _placed(facts, sight, _unseen(sight))]
-    notes = list(_notes(facts, at))
+    skewed = facts.clock is not None and abs(facts.clock.skew) > MOST_SKEW
+    said = [_placed(facts, sight, _of_sight(facts, sight, policy, None if skewed else at)) for sight in facts.sights]
+    faults = [point for each in said for point in each.faults]
+    unseen = [*_clock(facts, skewed=skewed), *(point for each in said for point in each.unseen)]
+    notes = [*(point for each in said for point in each.notes), *_notes(facts, None if skewed else at)]
     if faults:
         return _verdict(Status.FAIL, "The server does not meet", faults, notes, policy)
     if unseen:
@@ -45,54 +65,53 @@ def judge(facts: TlsFacts, policy: Policy, expected_issuer: str | None, at: date
     return _verdict(Status.PASS, "The server meets", [], notes, policy)
 
 
-def _verdict(status: Status, head: str, points: list[Point], notes: list[Point], policy: Policy) -> Verdict:
-    said = "; ".join(point.text for point in points)
-    noted = "; ".join(point.text for point in notes)
+def _verdict(status: Status, head: str, points: Sequence[Point], notes: Sequence[Point], policy: Policy) -> Verdict:
+    said = "; ".join(map(str, points))
+    noted = "; ".join(map(str, notes))
     return Verdict(
         status=status,
         message=f"{head} {policy}" + (f": it {said}" if said else "") + (f". It {noted}." if noted else "."),
-        codes=tuple(dict.fromkeys(point.code for point in points + notes)),
+        codes=tuple(dict.fromkeys(point.code for point in (*points, *notes))),
     )
 
 
-def _faults(facts: TlsFacts, sight: Sight, policy: Policy, at: datetime) -> Iterator[Point]:
-    """What the policy forbids in one sight."""
+def _of_sight(facts: TlsFacts, sight: Sight, policy: Policy, at: datetime | None) -> _Said:
+    """Without `at` nothing is said of dates."""
     if sight.failure is not None:
-        if sight.failure.cause == "tls.absent":
-            yield Point("tls.absent", sight.failure.message)
-        return
+        absent = sight.failure.cause == "tls.absent"
+        words = sight.failure.message if absent else f"could not be looked at: {sight.failure.message}"
+        point = Point(sight.failure.cause, words)
+        return _Said(faults=(point,)) if absent else _Said(unseen=(point,))
     if not sight.versions:
-        return
-    yield from _protocol_faults(sight, policy)
+        return _Said(unseen=(Point("tls.no_agreement", "speaks TLS but agreed to no offer"),))
+    faults, unseen, notes = list[Point](), list[Point](), list[Point]()
+    for rule in policy.rules:
+        for breach in breaches(rule, facts, sight):
+            point = Point(rule.code, breach.text, rule.clause)
+            if not breach.known:
+                unseen += [point] if rule.binding else []
+            else:
+                (faults if rule.binding else notes).append(point)
+    faults += _without_modern(sight, policy)
     for place in sight.chains:
         chain = facts.chains[place]
-        yield from _trust_faults(facts, chain)
+        faults += _trust_faults(facts, chain)
         if chain.certificates:
             leaf, *issuers = (facts.certificates[number] for number in chain.certificates)
-            yield from _leaf_faults(leaf, facts.server_name, policy)
-            yield from _chain_faults([leaf, *issuers], policy, at)
+            faults += _leaf_faults(leaf, chain, facts.server_name)
+            faults += _chain_faults([leaf, *issuers], at)
+            notes += _staple_notes(chain, at)
+    return _Said(tuple(faults), (*unseen, *_unseen(sight)), tuple(notes))
 
 
-def _protocol_faults(sight: Sight, policy: Policy) -> Iterator[Point]:
-    legacy = [name for name in sight.versions if name not in policy.versions]
-    if legacy:
-        yield Point("tls.version.legacy", f"accepts {_listed(legacy)}")
-    suites_13 = set(policy.suites) & set(SUITES_13) & set(sight.suites)
-    suites_12 = (set(policy.suites) - set(SUITES_13)) & set(sight.suites)
-    usable = [name for name in policy.versions if name in sight.versions]
-    if not any(suites_13 if name == "TLSv1.3" else suites_12 for name in usable):
-        yield Point("tls.version.no_modern", f"agrees to none of {_listed(policy.versions)} with an allowed suite")
-    missing = [name for name in policy.required_versions if name not in sight.versions]
-    if missing:
-        yield Point("tls.version.missing", f"does not accept {_listed(missing)}")
-    suites = [name for name in sight.suites if name not in policy.suites]
-    if suites:
-        yield Point("tls.cipher.not_allowed", f"accepts {_listed(suites)}")
-    groups = [name for name in sight.groups if name not in policy.groups]
-    if groups:
-        yield Point("tls.group.not_allowed", f"accepts the group {_listed(groups)}")
-    if sight.dh_bits is not None and sight.dh_bits < policy.dh_bits:
-        yield Point("tls.dh.weak", f"uses a Diffie-Hellman prime of {sight.dh_bits} bits (least: {policy.dh_bits})")
+def _without_modern(sight: Sight, policy: Policy) -> Iterator[Point]:
+    """A client that follows the policy must be able to get in."""
+    wanted = [name for name in VERSIONS if policy.allows("tls.version.legacy", name)]
+    suites = {name for name in sight.suites if policy.allows("tls.cipher.not_allowed", name)}
+    suites_13 = suites & set(SUITES_13)
+    usable = [name for name in wanted if name in sight.versions]
+    if not any(suites_13 if name == "TLSv1.3" else suites - suites_13 for name in usable):
+        yield Point("tls.version.no_modern", f"agrees to none of {listed(wanted)} with an allowed suite")
 
 
 def _trust_faults(facts: TlsFacts, chain: Chain) -> Iterator[Point]:
@@ -111,65 +130,66 @@ def _trust_faults(facts: TlsFacts, chain: Chain) -> Iterator[Point]:
             yield Point("tls.cert.chain_incomplete", f"does not send the certificate of the issuer, {issuer}")
 
 
-def _leaf_faults(leaf: Certificate, host: str, policy: Policy) -> Iterator[Point]:
-    """The rules for the server's own certificate, dates apart."""
-    rules = policy.certificate
+def _leaf_faults(leaf: Certificate, chain: Chain, host: str) -> Iterator[Point]:
+    """What holds for the server's own certificate, dates apart."""
     if not any(covers(name, host) for name in leaf.names):
         more = f" and {leaf.names_total - 3} more" if leaf.names_total > 3 else ""
-        names = f"names {_listed(leaf.names[:3])}{more}" if leaf.names else "has no subject alternative name"
+        names = f"names {listed(leaf.names[:3])}{more}" if leaf.names else "has no subject alternative name"
         yield Point("tls.cert.hostname", f"presents a certificate that {names}, not {host}")
-    if leaf.key_type not in rules.key_types:
-        yield Point("tls.cert.key_type", f"has a key of type {leaf.key_type} (allowed: {_listed(rules.key_types)})")
-    elif leaf.key_type == "ecdsa" and leaf.curve not in rules.curves:
-        yield Point("tls.cert.curve", f"has a key on {leaf.curve} (allowed: {_listed(rules.curves)})")
-    if leaf.signature not in rules.signatures and not _is_weak(leaf):
-        yield Point("tls.cert.signature", f"has a certificate signed with {leaf.signature}")
-    lifespan = leaf.not_after - leaf.not_before
-    if rules.days is not None and lifespan > timedelta(days=rules.days):
-        yield Point("tls.cert.lifespan", f"has a certificate for {lifespan.days} days (most: {rules.days})")
     if not leaf.server_auth:
         yield Point("tls.cert.purpose", "has a certificate that is not meant for servers")
+    if chain.staple and chain.staple.status == "revoked" and chain.staple.signed:
+        yield Point("tls.cert.revoked", "staples an OCSP response that says that its certificate is revoked")
 
 
-def _chain_faults(chain: Iterable[Certificate], policy: Policy, at: datetime) -> Iterator[Point]:
-    """The rules for every certificate below the root."""
-    least = policy.certificate.rsa_bits
+def _chain_faults(chain: Iterable[Certificate], at: datetime | None) -> Iterator[Point]:
+    """What holds for every certificate below the root."""
     for certificate in chain:
         who = f"the certificate of {certificate.subject}"
-        if at > certificate.not_after:
+        if at is not None and at > certificate.not_after:
             yield Point("tls.cert.expired", f"presents {who}, which ended on {certificate.not_after:%Y-%m-%d}")
-        if at < certificate.not_before:
+        if at is not None and at < certificate.not_before:
             yield Point("tls.cert.not_yet_valid", f"presents {who}, which begins on {certificate.not_before:%Y-%m-%d}")
-        if certificate.key_type == "rsa" and least is not None and (certificate.key_bits or 0) < least:
-            yield Point("tls.cert.weak_key", f"presents {who}, an RSA key of {certificate.key_bits} bits")
-        if _is_weak(certificate):
+        if certificate.weakly_signed:
             yield Point("tls.cert.weak_signature", f"presents {who}, signed with {certificate.signature}")
 
 
+def _staple_notes(chain: Chain, at: datetime | None) -> Iterator[Point]:
+    """A stapled response that a client would not accept (RFC 6960 section 3.2)."""
+    staple = chain.staple
+    if staple is None:
+        return
+    if staple.status in ("unreadable", "unknown") or not staple.signed:
+        why = "cannot be read" if staple.status == "unreadable" else "says nothing that its issuer signed"
+        yield Point("tls.ocsp.invalid", f"staples an OCSP response that {why}")
+    elif at is not None and staple.next_update is not None and at > staple.next_update:
+        yield Point("tls.ocsp.invalid", f"staples an OCSP response that ended on {staple.next_update:%Y-%m-%d}")
+
+
 def _unseen(sight: Sight) -> Iterator[Point]:
-    """What is not known of one sight, so that it cannot be called good."""
-    if sight.failure is not None:
-        if sight.failure.cause != "tls.absent":
-            yield Point(sight.failure.cause, f"could not be looked at: {sight.failure.message}")
-        return
-    if not sight.versions:
-        yield Point("tls.no_agreement", "speaks TLS but agreed to no offer")
-        return
+    """What is not known of a sight of somebody who speaks TLS, so that it cannot be called good."""
     if sight.unanswered:
-        yield Point("net.timeout", f"left unanswered: {_listed(sight.unanswered)}")
+        yield Point("net.timeout", f"left unanswered: {listed(sight.unanswered)}")
     if sight.cut_short:
-        yield Point("tls.cut_short", f"accepts more than was listed of {_listed(sight.cut_short)}")
+        yield Point("tls.cut_short", f"accepts more than was listed of {listed(sight.cut_short)}")
     if sight.handshake is None:
         yield Point("tls.handshake", "did not complete a handshake")
     elif not sight.chains:
         yield Point("tls.handshake", "presented no certificate that could be read")
 
 
-def _notes(facts: TlsFacts, at: datetime) -> Iterator[Point]:
-    """What a reader should know and what decides nothing."""
+def _clock(facts: TlsFacts, *, skewed: bool) -> Iterator[Point]:
+    if skewed and facts.clock is not None:
+        way = "ahead of" if facts.clock.skew > 0 else "behind"
+        seconds = abs(facts.clock.skew)
+        yield Point("tls.clock", f"has a clock {seconds} seconds {way} the one here, so that no date can be judged")
+
+
+def _notes(facts: TlsFacts, at: datetime | None) -> Iterator[Point]:
+    """What a reader should know under every policy and what decides nothing."""
     leaves = {chain.certificates[0] for chain in facts.chains if chain.certificates}
     ends = min((facts.certificates[number].not_after for number in leaves), default=None)
-    if ends is not None and timedelta(0) <= ends - at < EXPIRY_WARNING:
+    if at is not None and ends is not None and timedelta(0) <= ends - at < EXPIRY_WARNING:
         yield Point("tls.cert.expiring", f"has a certificate that ends in {(ends - at).days} days")
     if facts.resets:
         yield Point("net.flaky", f"reset {facts.resets} connections before it answered")
@@ -195,16 +215,11 @@ def _fingerprint(text: str) -> str:
     return "sha256:" + text.lower().removeprefix("sha256:").replace(":", "").replace(" ", "")
 
 
-def _is_weak(certificate: Certificate) -> bool:
-    return any(word in certificate.signature.lower() for word in _WEAK_HASHES)
-
-
-def _placed(facts: TlsFacts, sight: Sight, points: Iterable[Point]) -> Iterator[Point]:
+def _placed(facts: TlsFacts, sight: Sight, said: _Said) -> _Said:
     """Each point once, with its addresses where not all addresses showed the same."""
-    where = f" (at {_listed(sight.addresses)})" if len(facts.sights) > 1 else ""
-    return (replace(point, text=point.text + where) for point in dict.fromkeys(points))
+    where = f" (at {listed(sight.addresses)})" if len(facts.sights) > 1 else ""
 
+    def placed(points: Iterable[Point]) -> tuple[Point, ...]:
+        return tuple(replace(point, text=point.text + where) for point in dict.fromkeys(points))
 
-def _listed(words: Iterable[str]) -> str:
-    names = list(words)
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return _Said(placed(said.faults), placed(said.unseen), placed(said.notes))

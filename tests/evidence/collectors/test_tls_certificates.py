@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from cryptography import x509
 
-from muniment.evidence.collectors._tls.certificates import TrustStore, key_type, sort_out
+from muniment.evidence.collectors._tls.certificates import Presented, TrustStore, key_type, sort_out
 from muniment.evidence.collectors._tls.facts import Chain
 
 pki = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[2] / "subjects" / "tls_pki.py")))
@@ -19,7 +19,7 @@ GOOD = pki.leaf("DNS:www.example.org", ISSUER)
 
 def chain_of(*ders: bytes, trust: bytes = ROOT.chain_pem) -> Chain:
     """What one presented chain is taken for."""
-    return sort_out([ders], TrustStore.of(trust), "www.example.org").chains[0]
+    return sort_out([Presented(ders)], TrustStore.of(trust), "www.example.org").chains[0]
 
 
 def test_a_full_chain_leads_to_its_root() -> None:
@@ -96,7 +96,7 @@ def test_bytes_that_are_no_certificate_are_malformed(der: bytes) -> None:
 
 def test_the_names_that_cover_the_host_are_kept_of_many() -> None:
     many = pki.leaf(",".join(f"DNS:h{number}.example.org" for number in range(100)) + ",DNS:www.example.org", ISSUER)
-    leaf = sort_out([many.chain_der], TrustStore.of(ROOT.chain_pem), "www.example.org").certificates[0]
+    leaf = sort_out([Presented(many.chain_der)], TrustStore.of(ROOT.chain_pem), "www.example.org").certificates[0]
     assert (leaf.names[0], len(leaf.names), leaf.names_total) == ("DNS:www.example.org", 12, 101)
 
 
