@@ -38,6 +38,8 @@ _ORGANISATION = "Example Phone Co. (demonstration)"
 _SINCE, _UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)  # the authority's own validity
 _PATIENCE = 5.0  # seconds that a server waits for a peer that says nothing
 _POLL = 0.05  # seconds between looks for the end
+# No Date: the demonstration's clock is not the machine's.
+_ANSWER = b"HTTP/1.1 204 No Content\r\nStrict-Transport-Security: max-age=63072000\r\nConnection: close\r\n\r\n"
 
 # The TLS 1.2 suites of Mozilla's "intermediate" configuration 6.0 that an ECDSA key can serve.
 _GOOD_SUITES = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
@@ -233,7 +235,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Connection(socketserver.BaseRequestHandler):
-    """Shakes hands, then reads until the peer goes. What a peer does wrong is its own affair."""
+    """Shakes hands and answers one request over HTTP. What a peer does wrong is its own affair."""
 
     request: socket.socket
 
@@ -242,5 +244,8 @@ class _Connection(socketserver.BaseRequestHandler):
             if isinstance(self.request, ssl.SSLSocket):
                 self.request.settimeout(_PATIENCE)
                 self.request.do_handshake()
+                if self.request.recv(4096):
+                    self.request.sendall(_ANSWER)
+                return
             while self.request.recv(4096):
                 pass
