@@ -27,7 +27,7 @@ def list_collectors(context: typer.Context, as_json: Json = False) -> int:
     """List the collectors and where each comes from. Imports none of them."""
     from muniment.cli.console import print_json, result, table
 
-    registry = _registry(context)
+    registry = registry_of(context)
     if as_json:
         print_json(
             "muniment.collectors/1",
@@ -46,7 +46,7 @@ def show_collector(
     from muniment.cli.console import print_json, result, table
     from muniment.cli.desk import known
 
-    registry = _registry(context)
+    registry = registry_of(context)
     registration = registry[known(id_, registry, "collector")]
     collector = registration.load()
     settings = collector.settings_type.model_json_schema()
@@ -95,8 +95,8 @@ def try_collector(
     from muniment.cli.desk import known
     from muniment.cli.trying import look_once
 
-    registry = _registry(context)
-    seen, record = look_once(registry[known(id_, registry, "collector")], settings, _instant(at))
+    registry = registry_of(context)
+    seen, record = look_once(registry[known(id_, registry, "collector")], settings, instant(at))
     facts = record.outcome.facts if record.outcome.kind == "observed" else None
     if as_json:
         print_json(
@@ -132,7 +132,12 @@ def _tell_look(verdict: Any, facts: dict[str, Any] | None) -> None:
         console.print(visible_json(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode()))
 
 
-def _instant(text: str | None) -> datetime:
+def instant(text: str | None) -> datetime:
+    """The instant that `--at` names, in UTC; without one, now.
+
+    Raises:
+        UsageError: it is none, or has no offset.
+    """
     from muniment.cli.clock import now
     from muniment.evidence import UsageError, utc
 
@@ -145,7 +150,7 @@ def _instant(text: str | None) -> datetime:
         raise UsageError(f"{text!r} is not an instant: {error}", mend=mend) from error
 
 
-def _registry(context: typer.Context) -> "Registry":
+def registry_of(context: typer.Context) -> "Registry":
     """The collectors of the workspace, or of the installed packages alone outside any."""
     from muniment.cli.desk import desk_of
     from muniment.evidence.errors import UsageError

@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from muniment.cli import catalogue, collecting, collectors, doctor, packing, reading, setup, upkeep, verifying
+from muniment.cli import (
+    catalogue,
+    collecting,
+    collectors,
+    contract,
+    doctor,
+    packing,
+    reading,
+    scaffold,
+    setup,
+    upkeep,
+    verifying,
+)
 from muniment.cli.demo import command as demo
 
 if TYPE_CHECKING:
@@ -30,7 +42,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-for group in (demo, setup, doctor, collecting, reading, packing, verifying, catalogue, collectors, upkeep):
+for group in (
+    demo,
+    setup,
+    doctor,
+    collecting,
+    reading,
+    packing,
+    verifying,
+    catalogue,
+    collectors,
+    scaffold,
+    contract,
+    upkeep,
+):
     group.register(app)
 
 
