@@ -17,9 +17,8 @@ from pydantic import Field, JsonValue
 from muniment.evidence.model import Digest, Frozen, Instant, Period, Span, canonical, digest
 from muniment.evidence.verdict import Status, Verdict, inconclusive
 
-
-# Type checkers other than mypy with pydantic's plug-in know a default only by its name (PEP 681), so it is named in what
-# collectors build: `Population`, `Content` and `Origin`.
+# Type checkers other than mypy with pydantic's plug-in know a default only by its name (PEP 681), so it is named in
+# what collectors build: `Population`, `Content` and `Origin`.
 
 
 class Exclusion(Frozen):
