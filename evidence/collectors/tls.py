@@ -28,6 +28,7 @@ from muniment.evidence.collector import Collector, Settings
 from muniment.evidence.collectors._tls.certificates import Presented, TrustStore, sort_out
 from muniment.evidence.collectors._tls.codes import CODES
 from muniment.evidence.collectors._tls.dial import Clock, Dialler
+from muniment.evidence.collectors._tls.engine import on_one_loop
 from muniment.evidence.collectors._tls.facts import Clock as ClockFacts
 from muniment.evidence.collectors._tls.facts import Sight, TlsFacts
 from muniment.evidence.collectors._tls.hello import is_literal
@@ -143,6 +144,9 @@ class Tls(Collector[TlsSettings, TlsFacts]):
                 `tls.client_certificate_unreadable`, there is no usable client certificate.
             CouldNotLook: the name leads nowhere or to an address that is not allowed, or no address answered.
         """
+        return await on_one_loop(self._look(settings))
+
+    async def _look(self, settings: TlsSettings) -> TlsFacts:
         store, tool = _trust(settings.trust)
         addresses = await self._addresses(settings)
         deadline = asyncio.get_running_loop().time() + 2 * settings.timeout

@@ -21,17 +21,17 @@ from muniment.evidence.collectors._tls.http import END, LARGEST, OTHER_PORTS, He
 from muniment.evidence.collectors._tls.session import Session
 from muniment.evidence.collectors._tls.shares import KeyShares
 from muniment.evidence.collectors._tls.starttls import Protocol, start_tls
+from muniment.evidence.collectors._tls.wire import Wire
 from muniment.evidence.errors import CouldNotLook
 from muniment.evidence.net import Address
 
 _TRIES = 6  # after the first one that was reset
 _FIRST_WAIT = 0.05  # seconds; doubles each time
-_READ = 16_384
 _MARGIN = 0.1  # seconds that a conversation needs to end in time
 _HTTP_WAIT = 1.0  # seconds for an answer over HTTP: a server of another protocol may say nothing at all
 
 _T = TypeVar("_T")
-_Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter, float], Awaitable[_T]]  # until a time of the loop
+_Conversation = Callable[[Wire, float], Awaitable[_T]]  # until a time of the loop
 Clock = Callable[[], datetime]
 
 
@@ -87,11 +87,11 @@ class Dialler:
         """
         hello = client_hello(offer, self._server_name, secrets.token_bytes(64))
 
-        async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: float) -> Answer:
+        async def conversation(wire: Wire, _: float) -> Answer:
             flight = FlightReader(hello, shares)
-            writer.write(hello)
+            await wire.send(hello)
             while not flight.done:
-                data = await reader.read(_READ)
+                data = await wire.receive()
                 if not data and not flight.answer.agreed:
                     raise ConnectionResetError("closed without an answer")
                 if not data:
@@ -104,9 +104,9 @@ class Dialler:
     async def shake_hands(self) -> Handshake:
         """One full handshake as a client that takes anything, and one question over HTTP; raises as `ask` does."""
 
-        async def conversation(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, until: float) -> Handshake:
+        async def conversation(wire: Wire, until: float) -> Handshake:
             name = None if is_literal(self._server_name) else self._server_name
-            session = Session(self._context, name, reader, writer)
+            session = Session(self._context, name, wire)
             try:
                 await session.shake_hands()
             except ssl.SSLError:
@@ -165,13 +165,13 @@ class Dialler:
         try:
             async with asyncio.timeout_at(until):
                 self.connects += 1
-                reader, writer = await asyncio.open_connection(str(self.address), self._port)
+                wire = await Wire.connect(self.address, self._port)
                 try:
                     if self._starttls is not None:
-                        await start_tls(self._starttls, self._server_name, reader, writer)
-                    return await conversation(reader, writer, until)
+                        await start_tls(self._starttls, self._server_name, wire)
+                    return await conversation(wire, until)
                 finally:
-                    writer.transport.abort()
+                    wire.close()
         except TimeoutError as error:
             raise CouldNotLook("net.timeout", f"{place} did not answer within {self._timeout} s") from error
         except ConnectionRefusedError as error:

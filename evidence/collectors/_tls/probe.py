@@ -37,7 +37,7 @@ from muniment.evidence.errors import CouldNotLook
 _LONGEST_LIST = 12  # answers in one class; what accepts more is told as cut short
 _LANES = 8  # questions to one address at the same time
 _CLASSIC = tuple(name for name in GROUPS if "MLKEM" not in name)
-_WITH_GROUPS = ("TLS_ECDHE_", "TLS_ECDH_anon_")
+_WITH_GROUPS = SUITES_13 + tuple(name for name in SUITES_12 if name.startswith(("TLS_ECDHE_", "TLS_ECDH_anon_")))
 _USUAL = ("x25519", "secp256r1", "secp384r1")
 
 
@@ -94,8 +94,7 @@ def _questions(dialler: Dialler, first: Answer) -> dict[str, _Question]:
         offer = Offer(("TLSv1.2",), _without(suites, first.suite), _CLASSIC)
         questions[f"TLSv1.2 {title} suites"] = partial(_taken_apart, dialler, offer, "suites")
     for title, groups in (*((name, (name,)) for name in _USUAL), ("other", _without(GROUPS, *_USUAL))):
-        suites = SUITES_13 + tuple(name for name in SUITES_12 if name.startswith(_WITH_GROUPS))
-        offer = Offer(("TLSv1.3", "TLSv1.2"), suites, _without(groups, first.group))
+        offer = Offer(("TLSv1.3", "TLSv1.2"), _WITH_GROUPS, _without(groups, first.group))
         questions[f"{title} groups"] = partial(_taken_apart, dialler, offer, "groups")
     offer = Offer(("TLSv1.3",), _without(SUITES_13, first.suite), tuple(GROUPS))
     questions["TLSv1.3 suites"] = partial(_taken_apart, dialler, offer, "suites")

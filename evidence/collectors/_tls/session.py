@@ -1,8 +1,9 @@
 """One full TLS session of Python's own library over a connection that stands. It judges no certificate."""
 
-import asyncio
 import ssl
 from pathlib import Path
+
+from muniment.evidence.collectors._tls.wire import Wire
 
 _READ = 16_384
 _OP_LEGACY_SERVER_CONNECT = 0x4  # OpenSSL's number; Python names it from 3.12 on
@@ -28,16 +29,10 @@ def client_context(certificate: Path | None = None, key: Path | None = None) -> 
 
 
 class Session:
-    """A TLS client on top of a reader and a writer."""
+    """A TLS client on top of a connection."""
 
-    def __init__(
-        self,
-        context: ssl.SSLContext,
-        server_name: str | None,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, context: ssl.SSLContext, server_name: str | None, wire: Wire) -> None:
+        self._wire = wire
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
 
@@ -60,7 +55,7 @@ class Session:
             except ssl.SSLWantReadError:
                 await self._exchange()
             else:
-                self._writer.write(self._outgoing.read())
+                await self._wire.send(self._outgoing.read())
                 return
 
     async def ask(self, question: bytes, end: bytes, most: int) -> bytes:
@@ -79,8 +74,8 @@ class Session:
         return answer
 
     async def _exchange(self) -> None:
-        self._writer.write(self._outgoing.read())
-        data = await self._reader.read(_READ)
+        await self._wire.send(self._outgoing.read())
+        data = await self._wire.receive()
         if not data:
             raise ConnectionResetError("closed in the middle of a session")
         self._incoming.write(data)

@@ -5,6 +5,7 @@ are left out, because no server without a shared secret can finish them.
 """
 
 import csv
+from functools import cache
 from importlib.resources import files
 
 VERSIONS = {"SSLv3": 0x0300, "TLSv1.0": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
@@ -64,6 +65,7 @@ SUITES_13 = tuple(name for name, number in SUITES.items() if number >> 8 == 0x13
 SUITES_12 = tuple(name for name, number in SUITES.items() if number >> 8 != 0x13)
 
 
+@cache
 def classes_12() -> tuple[tuple[str, ...], ...]:
     """The suites of TLS 1.2 and older in four classes, each to be offered alone.
 
