@@ -81,13 +81,16 @@ def plans_of(runs: Iterable[StoredRun], elapsed: Elapsed) -> dict[str, list[Plan
         populations = {each.check: each for each in plan.populations}
         for check in dict.fromkeys((*populations, *subjects)):
             population = populations.get(check)
+            planned = frozenset(subjects[check])
+            expected = population.expected if population else len(planned)
             by_check[check].append(
                 Planned(
                     at=plan.planned,
                     run=run.start.run,
                     ended=run.end is not None and run.end.ended <= elapsed.at,
-                    subjects=frozenset(subjects[check]),
-                    expected=population.expected if population else len(subjects[check]),
+                    subjects=planned,
+                    population=_whole(planned, by_check[check], expected),
+                    expected=expected,
                     basis=population.basis if population else "the tasks of the run",
                     exclusions=population.exclusions if population else (),
                 )
@@ -100,7 +103,7 @@ def check_result(
 ) -> CheckResult:
     """The check over the elapsed time. Its population is that of the last plan; without one, that of the register."""
     last = plans[-1] if plans else None
-    population = sorted(last.subjects) if last else _registered(workspace, check)
+    population = sorted(last.population) if last else _registered(workspace, check)
     standings = {subject: _standing(series.get(subject, ()), check, last, elapsed) for subject in population}
     held = {subject: [look for look in looks if elapsed.holds(look)] for subject, looks in series.items()}
     gone = sorted(subject for subject, looks in held.items() if looks and subject not in standings)
@@ -187,11 +190,17 @@ def _missing(last: Planned | None, elapsed: Elapsed) -> Verdict:
     return inconclusive(f"run {last.run} planned it and has no record of it", "evidence.missing")
 
 
+def _whole(planned: frozenset[str], earlier: Sequence[Planned], expected: int) -> frozenset[str]:
+    """A plan of a part of the population goes on from the plan before it, if both together are the whole."""
+    known = planned | earlier[-1].population if earlier else planned
+    return known if len(planned) < expected == len(known) else planned
+
+
 def _unplanned(last: Planned | None) -> list[Verdict]:
-    """A plan that left out subjects of its own population cannot speak for the whole."""
-    if last is None or len(last.subjects) >= last.expected:
+    """A plan that left out subjects of its own population, and goes on from no other, cannot speak for the whole."""
+    if last is None or len(last.population) >= last.expected:
         return []
-    words = f"run {last.run} planned {len(last.subjects)} of {last.expected} subjects"
+    words = f"run {last.run} planned {len(last.population)} of {last.expected} subjects"
     return [inconclusive(words, "evidence.missing")]
 
 

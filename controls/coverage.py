@@ -42,12 +42,14 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What one run planned for one check."""
+    """What one run planned for one check: `subjects` were to be looked at. `population` is all that the check is about:
+    these, and where a run looked only at what was due, those of the plan before it."""
 
     at: datetime
     run: int
     ended: bool
     subjects: frozenset[str]
+    population: frozenset[str]
     expected: int
     basis: str
     exclusions: tuple[Exclusion, ...]

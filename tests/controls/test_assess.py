@@ -222,6 +222,24 @@ def test_a_plan_that_left_subjects_out_cannot_pass_for_all(workspace: Workspace,
     assert (found.verdict.status, found.verdict.message) == (Status.INCONCLUSIVE, "run 1 planned 1 of 50 subjects")
 
 
+def test_a_run_that_looked_at_what_was_due_goes_on_from_the_plan_before_it(
+    workspace: Workspace, history: History
+) -> None:
+    history.run(day(0), {A: GOOD}, planned=[A, B])
+    history.run(day(0, 2), {B: GOOD}, expected=2)
+    found = finding(workspace, history, day(0, 3))
+    assert (found.verdict.status, found.checks[0].seen, found.checks[0].population) == (Status.PASS, 2, 2)
+    later = finding(workspace, history, day(1, 13))
+    assert (later.verdict.codes, later.checks[0].seen) == (("evidence.stale",), 1)
+
+
+def test_a_part_of_another_population_goes_on_from_nothing(workspace: Workspace, history: History) -> None:
+    history.run(day(0), {A: GOOD, B: BAD})
+    history.run(day(0, 2), {"c.example:443": GOOD}, expected=2)
+    found = finding(workspace, history, day(0, 3))
+    assert (found.verdict.status, found.verdict.message) == (Status.INCONCLUSIVE, "run 2 planned 1 of 2 subjects")
+
+
 def test_an_empty_population_is_no_pass(workspace: Workspace, history: History) -> None:
     history.run(day(0), {}, planned=[])
     found = finding(workspace, history, day(0, 1))
