@@ -129,7 +129,7 @@ def run(
     previous: dict[tuple[str, str], str] = {}
     interrupted = False
     # A collector that prints would break the one JSON document on stdout.
-    with bar("Looking") as shown, contextlib.redirect_stdout(sys.stderr):
+    with bar("Looking", rate=True) as shown, contextlib.redirect_stdout(sys.stderr):
         try:
             desk.index.update(store)
             previous = {(row.check, row.subject): row.id for row in desk.index.latest(clock())}
@@ -204,9 +204,11 @@ def _tell_plan(tasks: "tuple[Task, ...]", populations: "tuple[PlannedPopulation,
 
 
 def _tell(collected: Collected, *, as_json: bool) -> None:
-    from muniment.cli.console import print_json, result, status_text, table, talk, tell_error
+    from muniment.cli.console import print_json, result, status_text, table, talk, tell_error, visible
+    from muniment.cli.populations import reached
     from muniment.cli.words import counted
 
+    populations = reached(collected.start.plan, collected.records)
     for fault in collected.faults:
         tell_error(fault, as_json=False)
     if as_json:
@@ -217,6 +219,7 @@ def _tell(collected: Collected, *, as_json: bool) -> None:
             got=collected.end.got,
             by_status=collected.end.by_status,
             errored=collected.end.errored,
+            populations=[each.to_json() for each in populations],
             records=[record.to_json() for record in collected.records],
         )
         return
@@ -236,3 +239,6 @@ def _tell(collected: Collected, *, as_json: bool) -> None:
         f"\nRun {collected.start.run}: {counted(len(collected.records), 'record')} of {collected.end.planned:,} planned"
         f" ({counts}), signed and stored."
     )
+    for each in populations:
+        if each.seen < each.total:
+            talk().print(visible(str(each)))

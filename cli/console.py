@@ -9,11 +9,20 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -115,10 +124,20 @@ class Bar:
             self._progress.update(self._task, completed=done, total=total, description=words)
 
 
+class _Rate(ProgressColumn):
+    """How many a second, and how long the rest will take at that rate."""
+
+    def render(self, task: Task) -> Text:
+        if not task.speed or task.remaining is None:
+            return Text("")
+        return Text(f"{task.speed:.3g}/s, {timedelta(seconds=round(task.remaining / task.speed))} left")
+
+
 @contextmanager
-def bar(words: str) -> Iterator[Bar]:
-    """A bar for the length of a `with`; it clears away when done."""
+def bar(words: str, *, rate: bool = False) -> Iterator[Bar]:
+    """A bar for the length of a `with`; it clears away when done. `rate` is for steps that take about as long each."""
     console = talk()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    columns += [TimeElapsedColumn(), *([_Rate()] if rate else [])]
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield Bar(progress, words)
