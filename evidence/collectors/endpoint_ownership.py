@@ -9,6 +9,7 @@ share, in `_ownership/shared.py`.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -224,5 +225,6 @@ def _redactions(registrations: Sequence[Registration], networks: Sequence[Networ
     )
 
 
+@cache
 def _libraries() -> tuple[Tool, ...]:
     return tuple(Tool(name=name, version=version(name)) for name in ("dnspython", "httpx"))

@@ -6,6 +6,7 @@ are then not needed. Nothing is sent to the addresses.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -121,6 +122,8 @@ async def resolver_at(setting: str | None, allowance: Allowance) -> Resolver:
             return Resolver((), allowance)
         return Resolver(tuple((str(server), system.port) for server in system.nameservers), allowance)
     host, port = split_port(setting)
+    with contextlib.suppress(ValueError):
+        return Resolver(((str(ipaddress.ip_address(host)), port),), allowance)
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port)
     except OSError as error:

@@ -8,7 +8,7 @@ none by likeness. Accents are kept: a name that a register spells without them i
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 # Forms as they stand after punctuation went and single letters were joined: "L.L.C." is "llc", "S. à r. l." "s à rl".
 _AT_THE_END = """
@@ -39,6 +39,7 @@ _APOSTROPHES = "'’ʼ`´"
 _MARKS = dict.fromkeys(map(ord, "™℠®©"))  # taken out before NFKC, which would spell ™ as the letters TM
 
 
+@lru_cache(maxsize=1024)  # a run compares the same few names for each of its subjects
 def bare(name: str) -> str:
     """The name as it is compared: without case, width, punctuation, invisible characters and legal form."""
     words = _join_letters(_folded(name).split())
