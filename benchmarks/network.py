@@ -7,7 +7,8 @@
 All servers are ports of one nginx on loopback, each good by the policy mozilla-intermediate-6.0. Every contestant is a
 process of its own, and its connections are those that nginx accepted. sslyze is installed into a virtual environment in
 a temporary folder and testssl.sh is taken from the PATH; neither is part of Muniment, and both see a few servers only,
-because they take long. CPU is the contestant's own, user and system; "work" leaves out what it takes to start.
+because they take long. CPU is the contestant's own, user and system; "work" leaves out what it takes to start. The last
+two columns divide both by those of the handshakes with as many servers.
 """
 
 import argparse
@@ -41,6 +42,9 @@ SUITES = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHAC
 LANES = 16
 SSLYZE = "sslyze==6.3.1"
 SSLYZE_SERVERS, TESTSSL_SERVERS = 10, 2
+HEAD = f"{'contestant':<12}{'servers':>8}" + "".join(
+    f"{title:>9}" for title in ("wall s", "CPU s", "work s", "ms each", "connects", "MiB", "CPU x", "work x")
+)
 AT = datetime(2026, 11, 24, 3, 12, 33, tzinfo=UTC)
 
 
@@ -303,22 +307,24 @@ def peak() -> float:
 
 def show(costs: list[Cost], skipped: dict[str, str]) -> None:
     """A table for people, then the same as JSON."""
-    print(f"{'contestant':<12}{'servers':>8}{'wall s':>9}{'CPU s':>8}{'work s':>8}{'CPU/server':>12}", end="")
-    print(f"{'connects':>10}{'MiB':>6}  work against the floor")
-    floors = {each.servers: each.work for each in costs if each.contestant == "handshake"}
+    floors = {each.servers: each for each in costs if each.contestant == "handshake"}
+    own = [each.cpu / each.servers for each in costs if each.contestant == "muniment"]
+    print(HEAD)
     rows = []
     for each in costs:
         floor = floors.get(each.servers)
-        ratio = each.work / floor if floor and each.work else None
-        work = f"{each.work:.2f}" if each.work is not None else "-"
-        print(f"{each.contestant:<12}{each.servers:>8}{each.wall:>9.2f}{each.cpu:>8.2f}{work:>8}", end="")
-        print(f"{each.cpu / each.servers * 1000:>9.1f} ms{each.connects:>10.1f}{each.memory:>6.0f}", end="")
-        print(f"  {ratio:.1f} x" if ratio else "  -", each.detail and f"({each.detail})")
-        rows.append({**asdict(each), "work_against_floor": ratio})
-    own = [each.cpu / each.servers for each in costs if each.contestant == "muniment"]
-    against = {
-        each.contestant: each.cpu / each.servers / min(own) for each in costs if own and each.contestant not in ROLES
-    }
+        ratios = (each.cpu / floor.cpu, each.work / floor.work) if floor and floor.work and each.work else (None, None)
+        cells = (each.wall, each.cpu, each.work, each.cpu / each.servers * 1000, each.connects, each.memory, *ratios)
+        print(
+            f"{each.contestant:<12}{each.servers:>8}",
+            *(f"{'-' if cell is None else f'{cell:.1f}':>8}" for cell in cells),
+        )
+        rows.append({**asdict(each), "cpu_against_floor": ratios[0], "work_against_floor": ratios[1]})
+    for each in costs:
+        if each.detail:
+            print(f"{each.contestant} on {each.servers}: {each.detail}")
+    others = [each for each in costs if own and each.contestant not in ROLES]
+    against = {each.contestant: each.cpu / each.servers / max(own) for each in others}
     for name, ratio in against.items():
         print(f"{name} takes {ratio:.0f} times the CPU of muniment for a server")
     for name, why in skipped.items():

@@ -7,6 +7,7 @@ import ipaddress
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from muniment.evidence.collectors._tls.suites import GROUPS, SIGNATURES, SUITES, VERSIONS
 
@@ -46,6 +47,7 @@ def client_hello(offer: Offer, server_name: str | None, random: bytes) -> bytes:
     return struct.pack("!BHH", 22, min(version, VERSIONS["TLSv1.0"]), len(message)) + message
 
 
+@lru_cache(maxsize=1024)
 def is_literal(host: str) -> bool:
     """Whether the host is an IP address and no name."""
     try:
