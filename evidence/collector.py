@@ -32,18 +32,13 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
 
 from pydantic import JsonValue, ValidationInfo, model_validator
 
-from muniment.evidence.model import Digest, Frozen
-from muniment.evidence.record import Observed, Origin, Task
+from muniment.evidence.model import Frozen
+from muniment.evidence.record import Observed, Origin
 from muniment.evidence.verdict import Verdict
 
 
 class Settings(Frozen):
-    """What a collector is pointed at. Relative paths are taken from the workspace when it is given as context.
-
-    `rest` names the setting that is given all keys of a register's entry, for a collector that passes them on.
-    """
-
-    rest: ClassVar[str | None] = None
+    """What a collector is pointed at. Relative paths are taken from the workspace when it is given as context."""
 
     @model_validator(mode="before")
     @classmethod
@@ -86,14 +81,6 @@ class Code:
     mend: str
 
 
-@dataclass(frozen=True)
-class Source:
-    """Whose code looks: the file or package, and the digest of what it says."""
-
-    package: str
-    code: Digest | None
-
-
 S = TypeVar("S", bound=Settings)
 F = TypeVar("F", bound=Facts)
 
@@ -102,7 +89,7 @@ class Collector(ABC, Generic[S, F]):
     """Looks at one kind of subject. Its docstring's first line is what people read in lists.
 
     `at` is the instant that the run stands for; None where a collector is used on its own. A subclass that takes its
-    HTTP, DNS or TLS from constructor arguments passes `at` on. `task` is what the run asks for, and `run` the run's id.
+    HTTP, DNS or TLS from constructor arguments passes `at` on.
     """
 
     id: ClassVar[str]
@@ -114,9 +101,6 @@ class Collector(ABC, Generic[S, F]):
     settings_type: ClassVar[type[Settings]]
     facts_type: ClassVar[type[Facts]]
 
-    task: Task | None = None
-    run: str | None = None
-
     def __init__(self, *, at: datetime | None = None) -> None:
         self.at = at
 
@@ -127,11 +111,6 @@ class Collector(ABC, Generic[S, F]):
                 settings, facts = get_args(base)
                 if isinstance(settings, type) and isinstance(facts, type):
                     cls.settings_type, cls.facts_type = settings, facts
-
-    @classmethod
-    def source_of(cls, settings: dict[str, JsonValue], base: Path) -> Source | None:  # noqa: ARG003 - for subclasses
-        """Whose code looks, where that is not this class but a program that the settings name; otherwise None."""
-        return None
 
     @abstractmethod
     def observe(self, settings: S) -> F | Awaitable[F]:
