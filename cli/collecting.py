@@ -124,13 +124,14 @@ def run(
         populations=populations,
         reason=reason,
     )
-    start = store.begin(plan, desk.signer, at=clock())
+    start: Start | None = None
     looks: dict[int, Look] = {}
     previous: dict[tuple[str, str], str] = {}
     interrupted = False
     # A collector that prints would break the one JSON document on stdout.
     with bar("Looking", rate=True) as shown, contextlib.redirect_stdout(sys.stderr):
         try:
+            start = store.begin(plan, desk.signer, at=clock())
             desk.index.update(store)
             previous = {(row.check, row.subject): row.id for row in desk.index.latest(clock())}
             for place, seen in look_at_all(plan, desk.registry, clock=clock, base=desk.root):
@@ -138,6 +139,8 @@ def run(
                 (progress or shown)(len(looks), len(tasks))
         except KeyboardInterrupt:
             interrupted = True
+    if start is None:  # interrupted while the plan was signed: the same plan again gives the run that is there
+        start = store.begin(plan, desk.signer, at=clock())
     recorded = clock()
     records = tuple(
         to_record(seen, place, start, recorded=recorded, previous=previous) for place, seen in sorted(looks.items())

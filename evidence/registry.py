@@ -153,6 +153,8 @@ def _code_digest(collector: type[AnyCollector], *, alone: bool) -> str | None:
 def _from_package(point: EntryPoint) -> object:
     try:
         return point.load()
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
         raise broken(error, f"importing {point.value}") from error
 
@@ -166,6 +168,8 @@ def _from_file(file: Path, id_: str) -> object:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
         raise broken(error, f"importing {file.name}", file) from error
     return next((each for each in vars(module).values() if getattr(each, "id", None) == id_), None)

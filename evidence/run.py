@@ -76,6 +76,8 @@ class Eye:
             fault = error if isinstance(error, InputFault) else None
             where = error.where and error.where.replace(f"{base}/", "")  # a path of this machine is nobody's affair
             outcome = Errored(cause=error.cause, message=error.what.replace(f"{base}/", ""), where=where)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:  # noqa: BLE001 - a plug-in may raise anything, SystemExit included
             where = place_of(error, _file_of(self.collector))
             outcome = Errored(cause="collector.raised", message=f"{type(error).__name__}: {brief(error)}", where=where)
