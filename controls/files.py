@@ -24,6 +24,7 @@ from muniment.controls.model import (
     Claim,
     CollectorKind,
     Framework,
+    Notify,
     Processor,
     Relationship,
     Review,
@@ -67,6 +68,12 @@ class Keys(Frozen):
     trust: FileReference = "file:trust.json"
 
 
+class NotifyRow(Notify):
+    """`notify` of `muniment.yaml`."""
+
+    ahead: Duration = Field(1_209_600, gt=0, description="How long before its end a thing is announced")
+
+
 class Manifest(Frozen):
     """`muniment.yaml`: who the organisation is, and where its things lie."""
 
@@ -82,6 +89,7 @@ class Manifest(Frozen):
         "sqlite:///.muniment/index.db", description="A database URL, or `env:NAME` where it has a secret"
     )
     keys: Keys = Keys()
+    notify: NotifyRow | None = Field(None, description="Who is told of what fails, has gone stale or is about to end")
 
     @field_validator("period")
     @classmethod
