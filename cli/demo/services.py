@@ -1,13 +1,8 @@
-"""A certificate authority and TLS servers on loopback, for the demonstration and for tests.
+"""TLS servers on loopback, for the demonstration and for its tests.
 
-    authority = DemoAuthority(folder)
-    identity = authority.issue("www.example.test", since, until)
-    with TlsServer("good", identity) as server:
-        server.port
-        server.swap_certificate(authority.issue("www.example.test", later, latest))
-
-The validity of a certificate is given by the caller, so that a history under an injected clock meets certificates that
-were valid at each of its instants. The keys are made anew each time and trusted by nobody but the demonstration.
+with TlsServer("good", authority.issue("www.example.test", since)) as server:
+    server.port
+    server.swap_certificate(authority.issue("www.example.test", later))
 """
 
 import contextlib
@@ -16,26 +11,15 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import count
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from muniment.evidence.testing.authority import Identity
 
 Kind: TypeAlias = Literal["good", "legacy", "hang"]
 
 LOOPBACK = "127.0.0.1"
-LIFETIME = timedelta(days=90)
 
-_ORGANISATION = "Example Phone Co. (demonstration)"
-_SINCE, _UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)  # the authority's own validity
 _PATIENCE = 5.0  # seconds that a server waits for a peer that says nothing
 _POLL = 0.05  # seconds between looks for the end
 # No Date: the demonstration's clock is not the machine's.
@@ -45,59 +29,6 @@ _ANSWER = b"HTTP/1.1 204 No Content\r\nStrict-Transport-Security: max-age=630720
 _GOOD_SUITES = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
 # What old clients needed: CBC with SHA-1, which OpenSSL 3 serves below TLS 1.2 at security level 0 only.
 _LEGACY_SUITES = f"{_GOOD_SUITES}:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:@SECLEVEL=0"
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A certificate and its private key, as PEM files."""
-
-    certificate: Path
-    key: Path
-
-
-class DemoAuthority:
-    """A certificate authority with EC P-256 keys. `trust` is its root as a PEM file; keys lie beside it, mode 0600."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._numbers = count(1)
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._root = self._make_root()
-        self.trust = folder / "root.pem"
-        self.trust.write_bytes(self._root.public_bytes(Encoding.PEM))
-
-    def issue(self, name: str, not_before: datetime, not_after: datetime | None = None) -> Identity:
-        """A server certificate for one DNS name; without an end it is valid for 90 days."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
-            _builder(name, self._root.subject, key, not_before, not_after or not_before + LIFETIME)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(digital_signature=True), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(self._authority_key(), critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
-        stem = self._folder / f"{name}-{next(self._numbers)}"
-        identity = Identity(certificate=stem.with_name(f"{stem.name}.pem"), key=stem.with_name(f"{stem.name}.key"))
-        identity.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
-        identity.key.touch(mode=0o600)
-        identity.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        return identity
-
-    def _make_root(self) -> x509.Certificate:
-        name = f"{_ORGANISATION} root"
-        return (
-            _builder(name, _named(name), self._key, _SINCE, _UNTIL)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_usage(key_cert_sign=True), critical=True)
-            .add_extension(self._authority_key(), critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
-
-    def _authority_key(self) -> x509.AuthorityKeyIdentifier:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
 
 
 class TlsServer:
@@ -142,42 +73,6 @@ class TlsServer:
         self._thread.join()
         self._server.hang_up()
         self._server.server_close()
-
-
-def _builder(
-    name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, not_before: datetime, not_after: datetime
-) -> x509.CertificateBuilder:
-    public = key.public_key()
-    return (
-        x509.CertificateBuilder()
-        .subject_name(_named(name))
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(not_before)
-        .not_valid_after(not_after)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-    )
-
-
-def _named(name: str) -> x509.Name:
-    return x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, _ORGANISATION), x509.NameAttribute(NameOID.COMMON_NAME, name)]
-    )
-
-
-def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        key_cert_sign=key_cert_sign,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def _good() -> ssl.SSLContext:

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from muniment.cli.demo.dns_rdap import NameServer, RdapServer
-from muniment.cli.demo.services import DemoAuthority, Kind, TlsServer
+from muniment.cli.demo.services import Kind, TlsServer
+from muniment.evidence.testing.authority import Authority
 
 OWNER = "Example Phone Co., Ltd."
 HOSTING = "Megacloud Hosting Inc."
@@ -69,7 +70,7 @@ class World:
     """Every service of the demonstration; keys and certificates lie in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self.authority = DemoAuthority(folder)
+        self.authority = Authority(folder, f"{OWNER} (demonstration)")
         self._names = NameServer(_ZONE)
         self._registry = _Registry(_DOMAINS, _NETWORKS)
         self._servers = {host.name: TlsServer(host.kind) for host in HOSTS}

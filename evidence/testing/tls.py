@@ -14,11 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from muniment.evidence.testing.authority import Authority, Identity
 
 LOOPBACK = "127.0.0.1"
 _SINCE, _UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)
@@ -37,8 +33,9 @@ class TlsServer:
         self, folder: Path, name: str = "localhost", *, since: datetime = _SINCE, until: datetime = _UNTIL
     ) -> None:
         self.name = name
-        self.trust = folder / "root.pem"
-        self._server = _Server(_context(folder, self.trust, name, since, until))
+        authority = Authority(folder)
+        self.trust = authority.trust
+        self._server = _Server(_context(authority.issue(name, since, until)))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name=f"tls {name}")
 
     @property
@@ -78,67 +75,8 @@ class _Handler(socketserver.BaseRequestHandler):
                 pass
 
 
-def _context(folder: Path, trust: Path, name: str, since: datetime, until: datetime) -> ssl.SSLContext:
-    """A server's context with a new chain; leaves the root at `trust`, and the leaf with its key beside it."""
-    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root_name = _named("Test root")
-    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
-    root = (
-        _builder(root_name, root_name, root_key, _SINCE, _UNTIL)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(key_cert_sign=True), critical=True)
-        .add_extension(issuer, critical=False)
-        .sign(root_key, hashes.SHA256())
-    )
-    leaf = (
-        _builder(_named(name), root_name, key, since, until)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(issuer, critical=False)
-        .sign(root_key, hashes.SHA256())
-    )
-    trust.write_bytes(root.public_bytes(Encoding.PEM))
-    chain = folder / "leaf.pem"
-    chain.touch(mode=0o600)
-    chain.write_bytes(
-        leaf.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
+def _context(identity: Identity) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(chain)
+    context.load_cert_chain(identity.certificate, identity.key)
     return context
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, since: datetime, until: datetime
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(since)
-        .not_valid_after(until)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _named(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        key_cert_sign=key_cert_sign,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )

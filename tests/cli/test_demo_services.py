@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from muniment.cli.demo.services import LIFETIME, DemoAuthority, Identity, Kind, TlsServer
+from muniment.cli.demo.services import Kind, TlsServer
 from muniment.evidence import CouldNotLook, Status, Verdict
 from muniment.evidence.collectors.tls import Tls, TlsSettings
+from muniment.evidence.testing.authority import LIFETIME, Authority, Identity
 
 NAME = "www.example.test"
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
@@ -22,16 +23,16 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> DemoAuthority:
-    return DemoAuthority(tmp_path / "authority")
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "authority")
 
 
 @pytest.fixture
-def identity(authority: DemoAuthority) -> Identity:
+def identity(authority: Authority) -> Identity:
     return authority.issue(NAME, MARCH)
 
 
-def judged(server: TlsServer, authority: DemoAuthority, at: datetime) -> Verdict:
+def judged(server: TlsServer, authority: Authority, at: datetime) -> Verdict:
     """What the TLS collector says of a server at an instant."""
     settings = TlsSettings(
         host=NAME, port=server.port, addresses=(server.host,), trust=authority.trust, allow_private=True, timeout=1
@@ -58,7 +59,7 @@ def serial(identity: Identity) -> int:
 
 
 def test_the_good_server_meets_the_policy_while_its_certificate_is_valid(
-    authority: DemoAuthority, identity: Identity
+    authority: Authority, identity: Identity
 ) -> None:
     with TlsServer("good", identity) as server:
         assert judged(server, authority, MARCH + DAY).codes == ()
@@ -69,7 +70,7 @@ def test_the_good_server_meets_the_policy_while_its_certificate_is_valid(
         assert judged(server, authority, MARCH - DAY).status is Status.FAIL
 
 
-def test_the_legacy_server_still_speaks_tls_1_0(authority: DemoAuthority, identity: Identity) -> None:
+def test_the_legacy_server_still_speaks_tls_1_0(authority: Authority, identity: Identity) -> None:
     with TlsServer("legacy", identity) as server:
         verdict = judged(server, authority, MARCH + DAY)
     assert verdict.status is Status.FAIL
@@ -77,13 +78,13 @@ def test_the_legacy_server_still_speaks_tls_1_0(authority: DemoAuthority, identi
     assert "TLSv1.0" in verdict.message
 
 
-def test_the_hanging_server_takes_connections_and_says_nothing(authority: DemoAuthority) -> None:
+def test_the_hanging_server_takes_connections_and_says_nothing(authority: Authority) -> None:
     with TlsServer("hang") as server, pytest.raises(CouldNotLook) as caught:
         judged(server, authority, MARCH)
     assert caught.value.cause == "net.timeout"
 
 
-def test_a_certificate_can_be_swapped_while_the_server_serves(authority: DemoAuthority, identity: Identity) -> None:
+def test_a_certificate_can_be_swapped_while_the_server_serves(authority: Authority, identity: Identity) -> None:
     with TlsServer("good", identity) as server:
         assert shown(server) == serial(identity)
         renewed = authority.issue(NAME, MARCH + 80 * DAY)
@@ -119,7 +120,7 @@ def test_a_peer_that_talks_nonsense_does_not_end_the_server(
 
 
 def test_openssl_agrees_that_a_certificate_is_a_server_s_and_chains_to_the_root(
-    authority: DemoAuthority, identity: Identity
+    authority: Authority, identity: Identity
 ) -> None:
     at = str(int((MARCH + DAY).timestamp()))
     verify = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", NAME, "-attime", at]
