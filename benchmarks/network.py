@@ -77,6 +77,7 @@ class Farm:
 
 
 def main() -> int:
+    """Measure every contestant that this machine has, and print the table and the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--servers", type=int, nargs="+", default=[50, 500], metavar="N")
     parser.add_argument("--large", action="store_true", help="also 10,000 endpoints")
@@ -134,6 +135,7 @@ def serve(count: int) -> Iterator[Farm]:
 
 
 def configuration(farm: Farm) -> str:
+    """nginx's configuration: good servers on every port, and a page that counts connections."""
     folder = farm.folder
     temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in ("proxy", "fastcgi", "uwsgi", "scgi"))
     listening = "\n".join(f"listen {HOST}:{port} ssl;" for port in farm.ports)
@@ -168,6 +170,7 @@ def certify(folder: Path) -> None:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
+    """So many ports of loopback that nobody listens on."""
     taken = [socket.create_server((HOST, 0)) for _ in range(count)]
     ports = tuple(int(each.getsockname()[1]) for each in taken)
     for each in taken:
@@ -176,6 +179,7 @@ def free_ports(count: int) -> tuple[int, ...]:
 
 
 def wait_for(port: int) -> None:
+    """Return when somebody answers on the port; after 20 seconds, raise what the connection raised."""
     end = time.monotonic() + 20
     while True:
         try:
@@ -192,6 +196,7 @@ def wait_for(port: int) -> None:
 
 
 def ours(farm: Farm, role: str, names: int = 1) -> Cost:
+    """What this program costs in one of its two roles, as a process of its own."""
     command = [sys.executable, __file__, "--as", role, "--farm", str(farm.folder), "--names", str(names)]
     cost, output = timed(role, farm, command, len(farm.ports) * names)
     told = json.loads(output)

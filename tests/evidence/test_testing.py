@@ -313,7 +313,7 @@ def test_importing_and_reading_installed_data_is_no_touch() -> None:
 
         return passed("Fine.") if Path(colorsys.__file__).read_bytes() else failed("Odd.")
 
-    check_collector(judging(judge), {})
+    assert check_collector(judging(judge), {}).verdict.status is Status.PASS
 
 
 def test_a_judgement_that_changes_its_mind_is_named() -> None:
