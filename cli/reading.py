@@ -46,6 +46,7 @@ def status(
     from muniment.cli.console import print_json
     from muniment.cli.desk import desk_of, known
     from muniment.controls.assess import assess
+    from muniment.evidence.verdict import NOTHING
 
     desk = desk_of(context)
     at = instant(as_of, desk)
@@ -68,7 +69,8 @@ def status(
         )
     else:
         _tell_status(desk, assessment, findings, criteria, everything=everything)
-    return exit_code((finding.verdict.status for finding in findings), fail_on)
+    # Of no controls at all nothing is known, and that is never a pass.
+    return exit_code([finding.verdict.status for finding in findings] or [NOTHING.status], fail_on)
 
 
 def show(context: typer.Context, id_: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> int:

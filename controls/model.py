@@ -44,6 +44,11 @@ class Group(Frozen):
     title: str
     kind: str
 
+    @property
+    def heading(self) -> str:
+        """Number and title; a group whose id is a word of our own is named by its title alone."""
+        return f"{self.id} {self.title}" if any(each.isdigit() for each in self.id) else self.title
+
 
 class Criterion(Frozen):
     """One numbered requirement of a framework: its identifier and short title, never its text."""

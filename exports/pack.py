@@ -235,7 +235,7 @@ def _themes(
     }
     for group in framework.groups:
         yield (
-            f"{group.id}  {group.title}",
+            group.heading,
             tuple(
                 each.record
                 for each in cited.values()

@@ -15,6 +15,15 @@ def test_no_evidence_is_never_a_pass(acme: Path, muniment: Any) -> None:
     assert "Due now: 2 subjects of gov-2.policies." in answer.words
 
 
+def test_a_workspace_without_controls_is_never_green(acme: Path, muniment: Any) -> None:
+    (acme / "controls" / "controls.yaml").write_text("controls: []\n")
+    answer = muniment("-w", acme, "status")
+    assert answer.code == 1
+    assert "No controls." in answer.out
+    assert muniment("-w", acme, "pack", "iso-iec-27001-2022").code == 0
+    assert muniment("-w", acme, "verify", *(acme / "packs").glob("*.pdf")).code == 0
+
+
 def test_a_failing_subject_fails_its_control_and_is_named(acme: Path, muniment: Any) -> None:
     muniment("-w", acme, "collect")
     answer = muniment("-w", acme, "status", "--json")
