@@ -111,7 +111,6 @@ class EndpointOwnership(Collector[Endpoint, OwnershipFacts]):
     subject_kind = "endpoint"
     seconds = 45.0  # the look itself ends after `Limits.whole`
     codes = CODES
-    run: str | None = None
 
     def __init__(self, *, at: datetime | None = None, limits: Limits = _LIMITS) -> None:
         super().__init__(at=at)
