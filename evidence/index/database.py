@@ -3,6 +3,8 @@
 The password of a URL is never repeated in an error, and bound values never appear in one.
 """
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from muniment.evidence.index.rows import Row
 
 _LOCK = 0x6D756E69  # "muni": the advisory lock of PostgreSQL that a writer holds
 _PATIENCE = 30  # seconds to wait for a server, or for another writer
+_PAUSE = 0.02  # seconds between two tries at what SQLite refuses at once
 
 
 class Database:
@@ -126,8 +129,21 @@ _ENGINES: dict[str, Callable[[URL], Engine]] = {"sqlite": _sqlite, "postgresql":
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     """Readers go on while one writes; and BEGIN is ours to say, since the driver says it too late for DDL."""
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
+    _keep_wal(connection)
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _keep_wal(connection: sqlite3.Connection) -> None:
+    """Set the journal to WAL. While others do the same to a new file, SQLite refuses at once, without its timeout."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -383,6 +383,16 @@ def test_two_who_update_at_once_copy_each_record_once(url: str, store: Store, si
         assert index.check_against(store) == []
 
 
+def test_many_who_open_a_new_index_at_once_all_get_in(tmp_path: Path, store: Store) -> None:
+    def open_it(path: Path) -> int:
+        with Index.open(f"sqlite:///{path}") as index:
+            return index.update(store)
+
+    for turn in range(25):
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(open_it, [tmp_path / f"{turn}.db"] * 8)) == [0] * 8
+
+
 def test_a_reader_is_not_held_up_by_an_update(url: str, store: Store, signer: Signer) -> None:
     look(store, signer, NOON, [GOOD])
     seen: list[int] = []
