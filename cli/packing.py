@@ -1,4 +1,4 @@
-"""`muniment pack`: the findings of a framework over a period, as one PDF that an auditor can verify alone."""
+"""`muniment pack`: the findings of a framework over a period, in forms that an auditor can read and verify alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +44,12 @@ def pack(
         str | None,
         typer.Option(help="Such as 2026, 2026-Q3, 2026-03 or 2026-01-01..2026-06-30; otherwise the workspace's."),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The PDF; otherwise in packs/.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The PDF, the others beside it; otherwise in packs/.")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option(metavar="FORMS", help="Which of pdf, xlsx and zip, with commas between.")
+    ] = "pdf,xlsx,zip",
     draft: Annotated[bool, typer.Option("--draft", help="Print DRAFT on every page.")] = False,
     version: Annotated[str, typer.Option(help="The version of this pack.")] = "1",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -55,24 +60,40 @@ def pack(
     from muniment.cli.words import counted
 
     desk = desk_of(context)
+    forms = _forms(formats)
     at = desk.clock()
     chosen = _framework(desk, framework)
     words = ["muniment pack", framework, *(("--period", period) if period else ()), *(("--draft",) if draft else ())]
     asked = Request(chosen, _period(desk, period, at), at, version, "DRAFT" if draft else _mark(desk), " ".join(words))
     with bar("Building the pack") as shown:
-        made = build(desk, asked, output, lambda stage, done, total: shown(done, total, stage))
+        made = build(desk, asked, output, lambda stage, done, total: shown(done, total, stage), forms)
+    first = made[0]
     if as_json:
-        print_json("muniment.pack-built/1", path=str(made.path), pages=made.pages, sha256=made.sha256, size=made.size)
-    else:
-        result().print(
-            f"{made.path}\n{counted(made.pages, 'page')}, {made.size:,} bytes, {made.sha256}\n"
-            f"Anybody can verify it: muniment verify {made.path.name}"
-        )
+        files = [{"path": str(each.path), "sha256": each.sha256, "size": each.size} for each in made]
+        facts = {"path": str(first.path), "pages": first.pages, "sha256": first.sha256, "size": first.size}
+        print_json("muniment.pack-built/1", **facts, files=files)
+        return 0
+    for each in made:
+        pages = f"{counted(each.pages, 'page')}, " if each.pages else ""
+        result().print(f"{each.path}\n{pages}{each.size:,} bytes, {each.sha256}")
+    if signed := next((each.path.name for each in made if each.path.suffix != ".xlsx"), None):
+        result().print(f"Anybody can verify it: muniment verify {signed}")
     return 0
 
 
-def build(desk: "Desk", asked: Request, output: Path | None, progress: Progress) -> "PackFile":
-    """Verify the store, judge what it holds, and write the pack.
+def _forms(text: str) -> tuple[str, ...]:
+    """The forms that were asked for, once each."""
+    from muniment.cli.desk import known
+    from muniment.exports.write import FORMS
+
+    asked = {known(each.strip().lower(), FORMS, "format") for each in text.split(",") if each.strip()}
+    return tuple(form for form in FORMS if form in asked) or FORMS
+
+
+def build(
+    desk: "Desk", asked: Request, output: Path | None, progress: Progress, forms: tuple[str, ...] | None = None
+) -> "tuple[PackFile, ...]":
+    """Verify the store, judge what it holds, and write the pack in these forms, otherwise in all.
 
     Raises:
         IntegrityError: the store is not what was signed; no pack is built from it.
@@ -84,7 +105,7 @@ def build(desk: "Desk", asked: Request, output: Path | None, progress: Progress)
     from muniment.exports.model import Head, Making
     from muniment.exports.pack import build_pack
     from muniment.exports.pdf import engine_versions
-    from muniment.exports.write import write_pack
+    from muniment.exports.write import FORMS, write_forms
 
     store, workspace = desk.store, desk.workspace
     report = verify_store(
@@ -126,7 +147,7 @@ def build(desk: "Desk", asked: Request, output: Path | None, progress: Progress)
     )
     target = output or desk.root / FOLDER / f"{made.identity.id}.pdf"
     target.parent.mkdir(parents=True, exist_ok=True)
-    return write_pack(made, target, desk.signer, progress=progress)
+    return write_forms(made, target, desk.signer, forms or FORMS, progress)
 
 
 def _framework(desk: "Desk", name: str) -> "Framework":

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 def verify(
     context: typer.Context,
     path: Annotated[
-        Path | None, typer.Argument(help="A store or a pack's PDF; without one, the workspace's store.")
+        Path | None, typer.Argument(help="A store, or a pack's PDF or ZIP; without one, the workspace's store.")
     ] = None,
     trust: Annotated[
         Path | None,
@@ -35,7 +35,7 @@ def verify(
     pinned = _pinned(context, trust, needed=path is None)
     target = path or desk_of(context).workspace.store_path
     if not target.exists():
-        raise UsageError(f"there is nothing at {target}", mend="name a store's folder or a pack's PDF")
+        raise UsageError(f"there is nothing at {target}", mend="name a store's folder, or a pack's PDF or ZIP")
     return (
         _verify_store(target, pinned, as_json=as_json)
         if target.is_dir()

@@ -71,7 +71,7 @@ def _files(pdf: Any, budget: _Budget, faults: list[tuple[str, str, str]]) -> dic
     files = {}
     for name in names:
         specification = pdf.attachments[name].obj
-        if not _plain(name) or str(specification.get("/UF", name)) != name:
+        if not plain(name) or str(specification.get("/UF", name)) != name:
             shown = ascii(name[:80])
             faults.append(("attachment.name", shown, f"the attachment {shown} has a name that could be a path"))
             continue
@@ -82,7 +82,7 @@ def _files(pdf: Any, budget: _Budget, faults: list[tuple[str, str, str]]) -> dic
     return files
 
 
-def _plain(name: str) -> bool:
+def plain(name: str) -> bool:
     """Whether a name is only a name: no path, no drive, nothing hidden, nothing that cannot be printed."""
     return (
         0 < len(name) <= 100

@@ -32,6 +32,13 @@ def printable(text: str, glyphs: AbstractSet[int]) -> str:
     return "".join(_printed(each, glyphs) for each in text.translate(_SPACES))
 
 
+def visible(text: str) -> str:
+    """The text where the reader's own fonts draw it, in a workbook or a table: only what hides or breaks is escaped."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_printed(each, None) for each in text.translate(_SPACES))
+
+
 def clipped(text: str, whole_in: str, longest: int = LONGEST_VALUE) -> str:
     """The text, or its beginning with its length, its SHA-256, and the name of the attachment that has the whole."""
     if len(text) <= longest:
@@ -78,9 +85,9 @@ def grouped(hexadecimal: str, size: int = 8) -> str:
     return " ".join(digits[start : start + size] for start in range(0, len(digits), size))
 
 
-def _printed(character: str, glyphs: AbstractSet[int]) -> str:
+def _printed(character: str, glyphs: AbstractSet[int] | None) -> str:
     hides = (unicodedata.category(character) in _WITHOUT_GLYPH and character != "\n") or _DRAWN_AS_NOTHING.match(
         character
     )
-    drawable = not hides and (ord(character) in glyphs or character.isspace())
+    drawable = not hides and (glyphs is None or ord(character) in glyphs or character.isspace())
     return character if drawable else f"⟨U+{ord(character):04X}⟩"

@@ -86,37 +86,48 @@ def verify_pack(path: Path, trust: Trust | None, progress: Callable[[str, int, i
         ) from error
     if not data:
         return _refused("pack.empty", "the file is empty")
+    if data.startswith(b"PK\x03\x04"):
+        from muniment.exports.unzipped import verify_zip
+
+        return verify_zip(data, trust)
+    return verify_pdf(data, trust, progress)
+
+
+def verify_pdf(data: bytes, trust: Trust | None, progress: Callable[[str, int, int], None] | None = None) -> PackReport:
+    """The same of the bytes of a PDF."""
     if not data.startswith(b"%PDF-"):
-        return _refused("pack.not_pdf", "the file is no PDF")
-    contents = opened(data)
-    return _Verification(data, contents, trust, progress or _silent).report()
+        return _refused("pack.not_pdf", "the file is neither a PDF nor a ZIP")
+    return Verification(opened(data), trust, progress or _silent).of_pdf(data)
 
 
-class _Verification:
+def own_trust(raw: bytes) -> Trust | None:
+    """The keys that a pack says may sign it; None where it does not say so."""
+    try:
+        return Trust.model_validate_json(raw)
+    except ValidationError:
+        return None
+
+
+class Verification:
     """One pass over one file; each step adds what it finds to `faults` and leaves what later steps need."""
 
     def __init__(
-        self, data: bytes, contents: Contents, pinned: Trust | None, tell: Callable[[str, int, int], None]
+        self, contents: Contents, pinned: Trust | None, tell: Callable[[str, int, int], None] | None = None
     ) -> None:
-        self.data = data
         self.contents = contents
         self.pinned = pinned
-        self.tell = tell
+        self.tell = tell or _silent
         self.faults: list[Fault] = [Fault(code, where, message) for code, where, message in contents.faults]
 
-    def report(self) -> PackReport:
+    def of_pdf(self, data: bytes) -> PackReport:
         """All steps in order."""
         trust = self.pinned or self._own_trust()
-        sealed_by = self._seal(trust) if trust else None
+        sealed_by = self._seal(data, trust) if trust else None
         manifest = self._manifest()
         if manifest is None:
             return PackReport(self.pinned is not None, sealed_by, tuple(self.faults), None)
-        self._attachments(manifest)
-        checkpoint = self._checkpoint(manifest, trust) if trust else None
-        proofs = self._proofs(checkpoint)
-        records = self._records(manifest, proofs)
-        self._runs(manifest, proofs, records)
-        self._findings(manifest)
+        self._unlisted(manifest)
+        checkpoint = self._content(manifest, trust)
         self._pages()
         if [fault.code for fault in self.faults] == ["seal.broken"]:
             self._add(
@@ -125,6 +136,27 @@ class _Verification:
                 "no attachment and no page's drawing is hit: it is a font, a link, "
                 "a bookmark, the structure or the metadata",
             )
+        return self._report(manifest, checkpoint, sealed_by)
+
+    def of_files(self) -> PackReport:
+        """Steps 2 to 6, for files that something else than a PDF's seal vouches for."""
+        trust = self.pinned or self._own_trust()
+        manifest = self._manifest()
+        if manifest is None:
+            return PackReport(self.pinned is not None, None, tuple(self.faults), None)
+        return self._report(manifest, self._content(manifest, trust), None)
+
+    def _content(self, manifest: Manifest, trust: Trust | None) -> Checkpoint | None:
+        """Steps 2 to 6; the checkpoint, if it is signed."""
+        self._attachments(manifest)
+        checkpoint = self._checkpoint(manifest, trust) if trust else None
+        proofs = self._proofs(checkpoint)
+        records = self._records(manifest, proofs)
+        self._runs(manifest, proofs, records)
+        self._findings(manifest)
+        return checkpoint
+
+    def _report(self, manifest: Manifest, checkpoint: Checkpoint | None, sealed_by: str | None) -> PackReport:
         facts = PackFacts(
             id=manifest.pack.id,
             organisation=manifest.pack.organisation,
@@ -140,15 +172,14 @@ class _Verification:
         self.faults.append(Fault(code, where, message))
 
     def _own_trust(self) -> Trust | None:
-        try:
-            return Trust.model_validate_json(self.contents.files.get("trust.json", b""))
-        except ValidationError:
+        trust = own_trust(self.contents.files.get("trust.json", b""))
+        if trust is None:
             self._add("trust.malformed", "trust.json", "the pack does not say which keys may sign, and none was pinned")
-            return None
+        return trust
 
-    def _seal(self, trust: Trust) -> str | None:
+    def _seal(self, data: bytes, trust: Trust) -> str | None:
         try:
-            return verify_seal(self.data, trust).name
+            return verify_seal(data, trust).name
         except IntegrityError as error:
             self._add(error.code, "the file", error.what)
             return None
@@ -168,12 +199,13 @@ class _Verification:
             self._add("manifest.malformed", f"manifest.json: {place}", f"this is no manifest of a pack: {first['msg']}")
             return None
 
-    def _attachments(self, manifest: Manifest) -> None:
-        listed = {each.name: each for each in manifest.attachments}
-        unlisted = self.contents.files.keys() - listed.keys() - {"manifest.json", "seal.json", "seal.sig"}
-        for name in sorted(unlisted):
+    def _unlisted(self, manifest: Manifest) -> None:
+        listed = {each.name for each in manifest.attachments} | {"manifest.json", "seal.json", "seal.sig"}
+        for name in sorted(self.contents.files.keys() - listed):
             self._add("attachment.extra", name, f"the attachment {name} is not in the manifest")
-        for name, each in listed.items():
+
+    def _attachments(self, manifest: Manifest) -> None:
+        for name, each in {each.name: each for each in manifest.attachments}.items():
             data = self.contents.files.get(name)
             if data is None:
                 self._add("attachment.missing", name, f"the attachment {name} is missing")

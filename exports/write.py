@@ -1,7 +1,9 @@
 """Write a pack to a file: rendered, sealed, and there as a whole or not at all."""
 
+import gettext
 import os
 import tempfile
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,14 +15,17 @@ from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
 from muniment.exports.model import Pack
 from muniment.exports.pdf import Progress, render_pdf
+from muniment.exports.words import Words
+
+FORMS = ("pdf", "xlsx", "zip")
 
 
 @dataclass(frozen=True)
 class PackFile:
-    """A pack on disk: `sha256` is `sha256:…` of the file, `size` its bytes."""
+    """A form of a pack on disk: `sha256` is `sha256:…` of the file, `size` its bytes, `pages` those of the PDF."""
 
     path: Path
-    pages: int
+    pages: int | None
     sha256: str
     size: int
 
@@ -38,6 +43,49 @@ def write_pack(pack: Pack, path: Path, signer: Signer, progress: Progress | None
     return PackFile(path, pages, digest(data), len(data))
 
 
+def write_forms(
+    pack: Pack, path: Path, signer: Signer, forms: Collection[str] = FORMS, progress: Progress | None = None
+) -> tuple[PackFile, ...]:
+    """Write the pack in these forms of `FORMS`, in the order of `FORMS`; `path` is the PDF's, the others lie beside it.
+
+    Raises:
+        MunimentError: as `write_pack`; none of the files was written then.
+    """
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _unwritable(path, "the folder is not there or not writable")
+    data, pages = form_bytes(pack, signer, forms, progress)
+    named = {_beside(path, form): data[form] for form in FORMS if form in data}
+    write_all_whole(named)
+    return tuple(
+        PackFile(each, pages if content is data.get("pdf") else None, digest(content), len(content))
+        for each, content in named.items()
+    )
+
+
+def _beside(path: Path, form: str) -> Path:
+    """The path of a form where the PDF's is known; a PDF keeps whatever name it was given."""
+    if path.suffix.lower().removeprefix(".") in FORMS:
+        return path.with_suffix(f".{form}")
+    return path if form == "pdf" else path.with_name(f"{path.name}.{form}")
+
+
+def form_bytes(
+    pack: Pack, signer: Signer, forms: Collection[str] = FORMS, progress: Progress | None = None
+) -> tuple[dict[str, bytes], int | None]:
+    """Each form's bytes, and the pages of the PDF if one was made; the same pack and signer give the same bytes."""
+    from muniment.exports.bundle import bundle
+    from muniment.exports.tables import files, tables
+    from muniment.exports.workbook import workbook
+
+    pdf, pages = pack_bytes(pack, signer, progress) if {"pdf", "zip"} & set(forms) else (b"", None)
+    made = tables(pack)
+    xlsx = workbook(pack, made, Words(gettext.NullTranslations())) if {"xlsx", "zip"} & set(forms) else b""
+    found = {"pdf": pdf, "xlsx": xlsx}
+    if "zip" in forms:
+        found["zip"] = bundle(pack, pdf, xlsx, files(made), signer)
+    return {form: data for form, data in found.items() if form in forms}, pages
+
+
 def pack_bytes(pack: Pack, signer: Signer, progress: Progress | None = None) -> tuple[bytes, int]:
     """The sealed PDF and its number of pages; the same pack and signer give the same bytes."""
     from muniment.exports.embed import embed
@@ -49,31 +97,44 @@ def pack_bytes(pack: Pack, signer: Signer, progress: Progress | None = None) -> 
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write beside the target, make it durable, then take its name: a full disk leaves no half pack.
+    """Write one file as a whole or not at all; see `write_all_whole`."""
+    write_all_whole({path: data})
+
+
+def write_all_whole(files: Mapping[Path, bytes]) -> None:
+    """Write beside the targets, make all durable, then take their names: a full disk leaves no half pack.
 
     Raises:
-        MunimentError: `pack.unwritable`; what was at the path before is still there.
+        MunimentError: `pack.unwritable`; what was at the paths before is still there.
     """
+    beside: list[tuple[Path, Path]] = []
+    path = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        for path, data in files.items():
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            beside.append((Path(name), path))
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+        for written, path in beside:
+            written.replace(path)
     except OSError as error:
-        raise _unwritable(path, error.strerror) from error
-    beside = Path(name)
+        for written, _ in beside:
+            written.unlink(missing_ok=True)
+        raise _unwritable(path or Path(), error.strerror) from error
+    for folder in {path.parent for path in files}:
+        _settle(folder)
+
+
+def _settle(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.chmod(0o644)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise _unwritable(path, error.strerror) from error
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)
 
 
 def _unwritable(path: Path, why: str | None) -> MunimentError:

@@ -74,8 +74,10 @@ def _pack(desk: Desk, today: datetime) -> "PackFile":
     asked = Request(workspace.frameworks[FRAMEWORK], period, today, mark="DEMO", command=command)
     began = time.monotonic()
     with bar("Building the pack") as shown:
-        made = build(desk, asked, None, lambda stage, done, total: shown(done, total, stage))
-    _done(f"Built the audit pack: {counted(made.pages, 'page')} in {time.monotonic() - began:.0f} seconds")
+        made, *others = build(desk, asked, None, lambda stage, done, total: shown(done, total, stage))
+    forms = " and ".join(each.path.suffix.removeprefix(".").upper() for each in others)
+    took = f"{time.monotonic() - began:.0f} seconds"
+    _done(f"Built the audit pack: {counted(made.pages or 0, 'page')} in {took}, and beside the PDF {forms}")
     return made
 
 

@@ -21,7 +21,16 @@ def test_a_workspace_without_controls_is_never_green(acme: Path, muniment: Any) 
     assert answer.code == 1
     assert "No controls." in answer.out
     assert muniment("-w", acme, "pack", "iso-iec-27001-2022").code == 0
-    assert muniment("-w", acme, "verify", *(acme / "packs").glob("*.pdf")).code == 0
+    [pdf], [_], [zipped] = ([*(acme / "packs").glob(f"*.{form}")] for form in ("pdf", "xlsx", "zip"))
+    assert muniment("-w", acme, "verify", pdf).code == 0
+    answer = muniment("-w", acme, "verify", zipped, "--json")
+    assert (answer.code, answer.json["kind"], answer.json["pinned"], answer.json["faults"]) == (0, "pack", True, [])
+    whole = zipped.read_bytes()
+    place = len(whole) // 2
+    zipped.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    answer = muniment("-w", acme, "verify", zipped, "--json")
+    assert answer.code == 4
+    assert "file.altered" in {fault["code"] for fault in answer.json["faults"]}
 
 
 def test_a_failing_subject_fails_its_control_and_is_named(acme: Path, muniment: Any) -> None:
@@ -81,6 +90,17 @@ def test_a_flipped_byte_is_exit_code_4_wherever_it_is_and_a_record_that_it_hits_
     assert {answer.code for answer in said} == {4}
     assert not any(answer.json["ok"] for answer in said)
     assert any("EV-2026-000001-000" in answer.out for answer in said)
+
+
+def test_only_the_formats_that_were_asked_for_are_written(acme: Path, muniment: Any, tmp_path: Path) -> None:
+    target = tmp_path / "for the auditor.xlsx"
+    answer = muniment("-w", acme, "pack", "iso-iec-27001-2022", "--formats", "xlsx", "-o", target, "--json")
+    assert (answer.code, answer.json["pages"]) == (0, None)
+    assert [each["path"] for each in answer.json["files"]] == [str(target)]
+    assert [each.name for each in tmp_path.glob("for the*")] == [target.name]
+    wrong = muniment("-w", acme, "pack", "iso-iec-27001-2022", "--formats", "pdf,xslx")
+    assert wrong.code == 2
+    assert "did you mean xlsx?" in wrong.err
 
 
 def test_no_pack_is_built_from_a_store_that_does_not_verify(acme: Path, muniment: Any) -> None:

@@ -4,6 +4,7 @@ Everything is made in memory from a seed, except that the records stand in a rea
 checkpoint, so that what verifies here verifies for the same reasons as elsewhere.
 """
 
+import gettext
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -57,8 +58,12 @@ from muniment.evidence.record import count_by_status, record_id
 from muniment.evidence.store.keys import Signer, trust_in
 from muniment.evidence.store.merkle import InclusionProof, Tree, leaf_hash
 from muniment.evidence.store.note import signed_checkpoint
+from muniment.exports.bundle import bundle
 from muniment.exports.model import Head, Making, Pack
 from muniment.exports.pack import build_pack
+from muniment.exports.tables import files, tables
+from muniment.exports.words import Words
+from muniment.exports.workbook import workbook
 from muniment.exports.write import pack_bytes
 
 ORIGIN = "example-phone.test/evidence"
@@ -146,6 +151,20 @@ def small_file(small: Sample) -> bytes:
     """The pack of three good weeks, sealed."""
     data, _ = pack_bytes(small.pack(mark="DRAFT"), small.signer)
     return data
+
+
+@pytest.fixture(scope="session")
+def small_xlsx(small: Sample) -> bytes:
+    """The workbook of the same pack."""
+    pack = small.pack(mark="DRAFT")
+    return workbook(pack, tables(pack), Words(gettext.NullTranslations()))
+
+
+@pytest.fixture(scope="session")
+def small_zip(small: Sample, small_file: bytes, small_xlsx: bytes) -> bytes:
+    """The ZIP of the same pack."""
+    pack = small.pack(mark="DRAFT")
+    return bundle(pack, small_file, small_xlsx, files(tables(pack)), small.signer)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,372 @@
+"""The tables of a pack, for programs and spreadsheets: what the pages say, one row a thing. Pure.
+
+    table          one row for each
+    applicability  criterion of the framework: the Statement of Applicability
+    findings       control that serves the framework, whatever its verdict
+    mappings       criterion that a control serves, and how
+    evidence       cited record, in the order of the log
+    holes          stretch of the period in which a subject had no valid evidence
+    exceptions     accepted deviation
+    populations    check: all that should have been looked at, and what was
+    exclusions     subject that a register leaves out, and why
+    claims         sentence said in public
+    attestations   statement of a named person
+    runs           run of the log that the pack covers
+
+Strings are hostile. In CSV a cell that a spreadsheet would take for a formula gets an apostrophe before it, and what
+hides or turns text round is shown as its code point. JSON has every value as it is.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from muniment.evidence import Observed, canonical, rfc3339
+from muniment.exports.model import Attachment, Cited, ControlSheet, Pack, SoaRow
+from muniment.exports.text import clipped, visible
+
+SCHEMA = "muniment.table/1"
+LONGEST_CELL = 30_000  # characters; a cell of a workbook holds 32,767
+
+# What Excel, LibreOffice and Google Sheets may take for a formula, in both widths (OWASP, CSV injection).
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20|%]")
+
+Cell: TypeAlias = str | int | bool | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under named columns; each row has one cell for each column. `title` is the English name."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def tables(pack: Pack) -> tuple[Table, ...]:
+    """Every table, the Statement of Applicability first. A table without rows is there all the same."""
+    return (
+        _table(_APPLICABILITY, (_criterion(row) for group in pack.applicability for row in group.rows)),
+        _table(_FINDINGS, _findings(pack)),
+        _table(_MAPPINGS, _mappings(pack)),
+        _table(_EVIDENCE, map(_record, pack.evidence)),
+        _table(_HOLES, _holes(pack.controls)),
+        _table(_EXCEPTIONS, _exceptions(pack)),
+        _table(_POPULATIONS, ((each.check, each.basis, each.expected, each.seen) for each in pack.populations)),
+        _table(
+            _EXCLUSIONS, ((row.check, out.subject, out.reason) for row in pack.populations for out in row.exclusions)
+        ),
+        _table(_CLAIMS, _claims(pack)),
+        _table(_ATTESTATIONS, _attestations(pack)),
+        _table(_RUNS, _runs(pack)),
+    )
+
+
+def files(made: tuple[Table, ...]) -> tuple[Attachment, ...]:
+    """Each table as CSV and as JSON, under plain names."""
+    found = []
+    for table in made:
+        found.append(Attachment(f"{table.name}.csv", "text/csv", table.title, as_csv(table)))
+        found.append(Attachment(f"{table.name}.json", "application/json", table.title, as_json(table)))
+    return tuple(found)
+
+
+def as_csv(table: Table) -> bytes:
+    """RFC 4180, in UTF-8 with the mark that spreadsheets look for; instants in UTC, `yes` and `no`."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(table.columns)
+    writer.writerows([_plain(cell, table.name) for cell in row] for row in table.rows)
+    return out.getvalue().encode("utf-8-sig")
+
+
+def as_json(table: Table) -> bytes:
+    """`muniment.table/1`: canonical JSON (RFC 8785), one object a row."""
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    return canonical({"schema": SCHEMA, "name": table.name, "title": table.title, "rows": rows})
+
+
+def shown(text: str, name: str) -> str:
+    """A string as a cell can hold it: visible, and cut with a pointer to the table's JSON where it is very long."""
+    return visible(clipped(text, f"{name}.json", LONGEST_CELL))
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet could take the text for a formula or a command."""
+    return _FORMULA.match(text) is not None
+
+
+def _plain(cell: Cell, name: str) -> str:
+    match cell:
+        case None:
+            return ""
+        case bool():
+            return "yes" if cell else "no"
+        case int():
+            return str(cell)
+        case str():
+            text = shown(cell, name)
+            return f"'{text}" if is_formula(text) else text
+
+
+_APPLICABILITY = (
+    "applicability",
+    "Statement of Applicability",
+    "group",
+    "criterion",
+    "title",
+    "applicable",
+    "reason",
+    "implemented",
+    "status",
+    "message",
+    "carried",
+    "controls",
+    "owners",
+    "records",
+    "newest",
+    "next_due",
+)
+_FINDINGS = (
+    "findings",
+    "Findings",
+    "control",
+    "title",
+    "owner",
+    "automation",
+    "status",
+    "message",
+    "codes",
+    "proposed_grade",
+    "worst_in_period",
+    "freshness",
+    "coverage_permille",
+    "records",
+    "criteria",
+)
+_MAPPINGS = (
+    "mappings",
+    "Mappings",
+    "control",
+    "criterion",
+    "criterion_title",
+    "relationship",
+    "rationale",
+    "source",
+    "reviewed_by",
+    "reviewed_on",
+)
+_EVIDENCE = (
+    "evidence",
+    "Evidence index",
+    "number",
+    "id",
+    "controls",
+    "check",
+    "collector",
+    "subject",
+    "status",
+    "message",
+    "codes",
+    "in_period",
+    "laxer_than_required",
+    "observed_from",
+    "observed_to",
+    "collected",
+    "recorded",
+    "valid_until",
+    "by",
+    "system",
+    "query",
+    "run",
+    "leaf",
+    "digest",
+)
+_HOLES = ("holes", "Holes in coverage", "control", "check", "subject", "from", "to", "reason")
+_EXCEPTIONS = (
+    "exceptions",
+    "Exceptions",
+    "id",
+    "control",
+    "subject",
+    "state",
+    "from",
+    "to",
+    "reason",
+    "compensating",
+    "requested_by",
+    "approver",
+)
+_POPULATIONS = ("populations", "Populations", "check", "basis", "expected", "seen")
+_EXCLUSIONS = ("exclusions", "Left out of populations", "check", "subject", "reason")
+_CLAIMS = ("claims", "Public claims", "id", "text", "controls", "standing", "why", "url", "said_on")
+_ATTESTATIONS = ("attestations", "Attestations", "id", "control", "statement", "by", "on", "until")
+_RUNS = (
+    "runs",
+    "Runs",
+    "run",
+    "planned",
+    "ended",
+    "actor",
+    "host",
+    "trigger",
+    "tasks",
+    "records",
+    "errored",
+    "start_leaf",
+    "end_leaf",
+    "commits",
+)
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[Cell, ...]]) -> Table:
+    name, title, *columns = head
+    return Table(name, title, tuple(columns), tuple(rows))
+
+
+def _criterion(row: SoaRow) -> tuple[Cell, ...]:
+    decision, result = row.result.decision, row.result
+    return (
+        row.criterion.group,
+        row.criterion.id,
+        row.criterion.title,
+        decision.applicable if decision else None,
+        decision.reason if decision else None,
+        decision.implemented if decision else None,
+        result.verdict.status.value,
+        result.verdict.message,
+        result.covered,
+        _listed(link.control for link in result.links),
+        _listed(iter(row.owners)),
+        row.records,
+        _instant(row.newest),
+        _instant(row.next_due),
+    )
+
+
+def _findings(pack: Pack) -> Iterator[tuple[Cell, ...]]:
+    grades = {gap.control.id: gap.grade for gap in pack.gaps}
+    for sheet in pack.controls:
+        finding = sheet.finding
+        yield (
+            sheet.control.id,
+            sheet.control.title,
+            sheet.control.owner,
+            sheet.control.automation,
+            finding.verdict.status.value,
+            finding.verdict.message,
+            _listed(iter(finding.verdict.codes)),
+            grades.get(sheet.control.id),
+            finding.worst_in_period.status.value,
+            finding.freshness,
+            finding.coverage_permille,
+            len(finding.evidence),
+            _listed(each.criterion.id for each in sheet.serves),
+        )
+
+
+def _mappings(pack: Pack) -> Iterator[tuple[Cell, ...]]:
+    for sheet in pack.controls:
+        for each in sheet.serves:
+            review = each.mapping.review
+            yield (
+                sheet.control.id,
+                each.criterion.id,
+                each.criterion.title,
+                each.mapping.relationship.value,
+                each.mapping.rationale,
+                each.mapping.source,
+                review.by if review else None,
+                review.on.isoformat() if review else None,
+            )
+
+
+def _record(cited: Cited) -> tuple[Cell, ...]:
+    record = cited.record
+    origin = record.outcome.origin if isinstance(record.outcome, Observed) else None
+    return (
+        cited.number,
+        record.id,
+        _listed(iter(cited.controls)),
+        record.check,
+        record.method.collector,
+        record.subject,
+        record.verdict.status.value,
+        record.verdict.message,
+        _listed(iter(record.verdict.codes)),
+        cited.in_period,
+        cited.lax,
+        rfc3339(record.observed.start),
+        rfc3339(record.observed.end),
+        rfc3339(record.collected.start),
+        rfc3339(record.recorded),
+        _instant(record.life.valid_until),
+        record.actor.name,
+        origin.system if origin else None,
+        origin.query if origin else None,
+        cited.stored.run,
+        cited.stored.leaf,
+        cited.stored.digest,
+    )
+
+
+def _holes(sheets: tuple[ControlSheet, ...]) -> Iterator[tuple[Cell, ...]]:
+    for sheet in sheets:
+        for check in sheet.finding.checks:
+            for coverage in check.coverage:
+                for hole in coverage.holes:
+                    start, end = rfc3339(hole.period.start), rfc3339(hole.period.end)
+                    yield (sheet.control.id, check.check, coverage.subject, start, end, hole.reason)
+
+
+def _exceptions(pack: Pack) -> Iterator[tuple[Cell, ...]]:
+    for row in pack.exceptions:
+        each = row.exception
+        start, end = rfc3339(each.start), rfc3339(each.end)
+        people = (each.requested_by, each.approver)
+        yield (each.id, each.control, each.subject, row.state, start, end, each.reason, each.compensating, *people)
+
+
+def _claims(pack: Pack) -> Iterator[tuple[Cell, ...]]:
+    for each in pack.claims:
+        claim = each.claim
+        said = claim.said_on.isoformat() if claim.said_on else None
+        yield (claim.id, claim.text, _listed(iter(claim.controls)), each.standing, each.reason, claim.url, said)
+
+
+def _attestations(pack: Pack) -> Iterator[tuple[Cell, ...]]:
+    for each in pack.attestations:
+        yield (each.id, each.control, each.statement, each.by, each.on.isoformat(), each.until.isoformat())
+
+
+def _runs(pack: Pack) -> Iterator[tuple[Cell, ...]]:
+    for run in pack.custody:
+        plan, end = run.start.plan, run.end
+        yield (
+            run.start.run,
+            rfc3339(plan.planned),
+            rfc3339(end.ended) if end else None,
+            plan.actor.name,
+            plan.actor.host,
+            plan.actor.trigger,
+            len(plan.tasks),
+            end.got if end else None,
+            end.errored if end else None,
+            run.start.previous_size,
+            run.leaves.stop - 1 if end else None,
+            _listed(iter(run.commits)),
+        )
+
+
+def _listed(names: Iterator[str]) -> str:
+    """Names in one cell: identifiers and short words only."""
+    return "; ".join(names)
+
+
+def _instant(at: datetime | None) -> str | None:
+    return rfc3339(at) if at else None
