@@ -83,8 +83,13 @@ class Answer:
 
 
 @pytest.fixture
-def muniment(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """Run the command with some words."""
+def muniment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+    """Run the command with some words, on a pipe that has no width.
+
+    Who starts this process may have told it a width: the workers of pytest-xdist inherit the one that readline puts
+    into the environment of pytest.
+    """
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def run(*words: object) -> Answer:
         capsys.readouterr()
