@@ -144,6 +144,11 @@ def build(
         codes=_codes(desk),
         version=asked.version,
         mark=asked.mark,
+        roots={
+            each.tree_size: store.root(each.tree_size)
+            for each in workspace.samples
+            if each.tree_size <= checkpoint.size
+        },
     )
     target = output or desk.root / FOLDER / f"{made.identity.id}.pdf"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from muniment.controls.model import (
     Processor,
     Relationship,
     Review,
+    Sample,
     Scope,
 )
 from muniment.controls.period import midnight, parse_duration, parse_period
@@ -324,6 +325,12 @@ class AttestationsFile(Frozen):
     attestations: tuple[AttestationRow, ...]
 
 
+class SamplesFile(Frozen):
+    """`registers/samples.yaml`: what auditors had drawn, as `muniment sample --keep` writes it."""
+
+    samples: tuple[Sample, ...]
+
+
 FILES: dict[str, type[Frozen]] = {
     "muniment": Manifest,
     "controls": ControlsFile,
@@ -333,6 +340,7 @@ FILES: dict[str, type[Frozen]] = {
     "claims": ClaimsFile,
     "exceptions": ExceptionsFile,
     "attestations": AttestationsFile,
+    "samples": SamplesFile,
     "register": RegisterFile,
     "framework": Framework,
 }

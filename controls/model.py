@@ -212,6 +212,42 @@ class Attestation(Frozen):
     until: date
 
 
+class DrawMethod(StrEnum):
+    """How a sample is drawn: see `controls/sampling.py`."""
+
+    RANDOM = "random"
+    SYSTEMATIC = "systematic"
+    STRATIFIED = "stratified"
+
+
+class Stratum(StrEnum):
+    """What a population is divided by."""
+
+    CHECK = "check"
+    STATUS = "status"
+    SUBJECT = "subject"
+    MONTH = "month"
+
+
+class Sample(Frozen):
+    """A sample that was drawn, with all that it takes to draw it again. `tree_size` and `root` are of the log."""
+
+    id: str = Field(min_length=1)
+    population: str
+    period: Period
+    method: DrawMethod = DrawMethod.RANDOM
+    by: Stratum | None = None
+    size: int = Field(ge=1)
+    seed: str
+    asked_by: str
+    on: date
+    tree_size: int = Field(ge=1)
+    root: Digest
+    digest: Digest
+    of: int = Field(ge=1, description="How many the population holds")
+    drawn: tuple[str, ...]
+
+
 class Hole(Frozen):
     """A stretch of the period without valid evidence, and why."""
 
@@ -389,6 +425,7 @@ class Workspace:
     exceptions: tuple[AcceptedException, ...]
     claims: tuple[Claim, ...]
     attestations: tuple[Attestation, ...]
+    samples: tuple[Sample, ...]
     registers: ReadOnly[str, Register]
     processors: tuple[Processor, ...]
     store_path: Path

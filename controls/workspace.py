@@ -5,7 +5,8 @@
     soa.yaml                   the Statement of Applicability
     frameworks/*.yaml          frameworks that were imported
     registers/endpoints.yaml   registers/processors.yaml   registers/claims.yaml
-    registers/exceptions.yaml  registers/attestations.yaml registers/NAME.yaml (subjects of our own kind)
+    registers/exceptions.yaml  registers/attestations.yaml registers/samples.yaml
+    registers/NAME.yaml (subjects of our own kind)
 
 Only `muniment.yaml` must be there. The digest of a workspace is SHA-256 over the canonical JSON of the sorted pairs of
 path and SHA-256 of these files: a run pins it, so that a verdict can be traced to the rules in force.
@@ -31,6 +32,7 @@ from muniment.controls.files import (
     Manifest,
     ProcessorsFile,
     RegisterFile,
+    SamplesFile,
     SoaFile,
     schemas,
 )
@@ -60,6 +62,7 @@ _REGISTERS: dict[str, type[Frozen]] = {
     "claims": ClaimsFile,
     "exceptions": ExceptionsFile,
     "attestations": AttestationsFile,
+    "samples": SamplesFile,
 }
 _FOLDERS = ("controls", "registers", "frameworks")
 
@@ -94,10 +97,12 @@ def load_workspace(root: Path) -> Workspace:
             *_decision_faults(files.first(SoaFile), frameworks, known),
             *_control_faults(files.first(ExceptionsFile), "exceptions", adopted.controls),
             *_control_faults(files.first(AttestationsFile), "attestations", adopted.controls),
+            *_repeated_samples(files.first(SamplesFile)),
         ]
     )
     processors = files.first(ProcessorsFile)
     attestations = files.first(AttestationsFile)
+    samples = files.first(SamplesFile)
     written, home = manifest.value, root.resolve()
     return Workspace(
         root=home,
@@ -115,6 +120,7 @@ def load_workspace(root: Path) -> Workspace:
         exceptions=_exceptions(files.first(ExceptionsFile), written.time_zone),
         claims=claims,
         attestations=attestations.value.attestations if attestations else (),
+        samples=samples.value.samples if samples else (),
         registers={name: register for name, (register, _) in registers.items()},
         processors=processors.value.processors if processors else (),
         store_path=home / written.store,
@@ -276,6 +282,12 @@ def _control_faults(document: Document[Any] | None, key: str, controls: Iterable
         for n, row in enumerate(rows)
         if row.control not in there
     ]
+
+
+def _repeated_samples(document: Document[SamplesFile] | None) -> list[ConfigError]:
+    if document is None:
+        return []
+    return repeated("sample", document.named("samples", (sample.id for sample in document.value.samples)))
 
 
 def _exceptions(document: Document[ExceptionsFile] | None, zone: str) -> tuple[AcceptedException, ...]:

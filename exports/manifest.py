@@ -104,6 +104,7 @@ def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
             }
             for row in pack.populations
         ],
+        "samples": [{**row.sample.to_json(), "redrawn": row.redrawn} for row in pack.samples],
         "scope": {
             "summary": pack.scope.summary,
             "services": list(pack.scope.services),

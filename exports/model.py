@@ -19,6 +19,7 @@ from muniment.controls.model import (
     Finding,
     Framework,
     Group,
+    Sample,
 )
 from muniment.controls.model import Mapping as CriterionMapping
 from muniment.evidence import Code, EvidenceRecord, Exclusion, Period, Status, StoredRecord, StoredRun, Verdict
@@ -250,6 +251,16 @@ class PopulationRow:
 
 
 @dataclass(frozen=True)
+class SampleRow:
+    """A sample that was drawn; `cited` are those of its records that this pack holds; `redrawn` says whether the
+    algorithm, run again when the pack was made, gives the same."""
+
+    sample: Sample
+    cited: Mapping[str, Cited]
+    redrawn: bool
+
+
+@dataclass(frozen=True)
 class AcceptedRow:
     """An exception with the state that it is in when the pack is made."""
 
@@ -283,6 +294,7 @@ class Pack:
     exceptions: tuple[AcceptedRow, ...]
     attestations: tuple[Attestation, ...]
     populations: tuple[PopulationRow, ...]
+    samples: tuple[SampleRow, ...]
     claims: tuple[ClaimResult, ...]
     evidence: tuple[Cited, ...]
     custody: tuple[StoredRun, ...]

@@ -23,6 +23,7 @@ from muniment.controls.model import (
     Subject,
     Workspace,
 )
+from muniment.controls.sampling import EVERYTHING, drawn_again
 from muniment.evidence import (
     Code,
     Errored,
@@ -48,6 +49,7 @@ from muniment.exports.model import (
     Pack,
     PopulationRow,
     RegisterSheet,
+    SampleRow,
     Scope,
     SoaGroup,
     SoaRow,
@@ -77,12 +79,14 @@ def build_pack(
     codes: Mapping[str, Code] | None = None,
     version: str = "1",
     mark: str | None = None,
+    roots: Mapping[int, str] | None = None,
 ) -> Pack:
     """Everything on the page.
 
     `assessment` was made for the same `period` and `at`; `records` and `runs` are those of the store at the checkpoint
     that `head` describes; `prove` gives the inclusion proof of a leaf; `codes` explain finding codes (from the
-    installed collectors); `mark` is printed on every page (DEMO, DRAFT).
+    installed collectors); `mark` is printed on every page (DEMO, DRAFT); `roots` are the log's at the sizes at which
+    the workspace's samples were drawn.
     """
     identity = _identity(workspace, framework, head, period, at, version, mark)
     serving = tuple(control for control in workspace.controls if _serves(control, framework))
@@ -108,6 +112,7 @@ def build_pack(
         exceptions=_exceptions(workspace.exceptions, findings, at),
         attestations=tuple(each for each in workspace.attestations if each.control in findings),
         populations=_populations(serving, findings),
+        samples=_samples(workspace, findings, records, cited, roots or {}),
         claims=tuple(result for result in assessment.claims if not findings.keys().isdisjoint(result.claim.controls)),
         evidence=tuple(cited.values()),
         custody=_custody(runs, cited.values(), period),
@@ -342,6 +347,26 @@ def _populations(controls: Sequence[Control], findings: Mapping[str, Finding]) -
     return tuple(
         PopulationRow(check.check, check.basis, check.population, check.seen, check.exclusions)
         for check in results.values()
+    )
+
+
+def _samples(
+    workspace: Workspace,
+    findings: Mapping[str, Finding],
+    records: Sequence[StoredRecord],
+    cited: Mapping[str, Cited],
+    roots: Mapping[int, str],
+) -> tuple[SampleRow, ...]:
+    """The samples of populations that this pack speaks of, each drawn again."""
+    known = {EVERYTHING, *findings, *(check.check for finding in findings.values() for check in finding.checks)}
+    return tuple(
+        SampleRow(
+            sample,
+            {id_: cited[id_] for id_ in sample.drawn if id_ in cited},
+            drawn_again(sample, records, roots.get(sample.tree_size, "")),
+        )
+        for sample in workspace.samples
+        if sample.population in known
     )
 
 

@@ -255,6 +255,14 @@ class Store:
         """
         return self._log.leaves().inclusion(leaf)
 
+    def root(self, size: int) -> str:
+        """The root of the log as it was at `size` leaves, as `sha256:…`.
+
+        Raises:
+            IndexError: the log never was that small or large.
+        """
+        return f"sha256:{self._log.leaves().root(size).hex()}"
+
     def consistency(self, size: int) -> ConsistencyProof:
         """That the log as it was at `size` leaves is the beginning of the present one (RFC 6962 section 2.1.2).
 

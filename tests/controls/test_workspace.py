@@ -359,6 +359,7 @@ def test_every_kind_of_file_has_a_json_schema_that_forbids_unknown_keys() -> Non
         "claims",
         "exceptions",
         "attestations",
+        "samples",
         "register",
         "framework",
     ]

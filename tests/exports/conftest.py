@@ -264,6 +264,7 @@ def _workspace(framework: Framework, most: int | None) -> Workspace:
                 until=date(2027, 3, 4),
             ),
         ),
+        samples=(),
         registers={
             "endpoints": Register(name="endpoints", path="registers/endpoints.yaml", entries=(*entries, retired))
         },
