@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from muniment.cli import (
     catalogue,
+    claims,
     collecting,
     collectors,
     contract,
@@ -54,6 +55,7 @@ for group in (
     sampling,
     verifying,
     catalogue,
+    claims,
     endpoints,
     collectors,
     scaffold,

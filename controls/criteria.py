@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from muniment.controls.model import (
     Claim,
+    ClaimFinding,
     ClaimResult,
     CriterionResult,
     Decision,
@@ -106,10 +107,22 @@ def _claim(claim: Claim, findings: Mapping[str, Finding]) -> ClaimResult:
         for name in claim.controls
         if name in findings and findings[name].worst_in_period.status is Status.FAIL and name not in failing
     ]
+    shown = tuple(_claim_finding(name, findings.get(name)) for name in claim.controls)
     history = f"; failed within the period: {', '.join(mended)}" if mended else ""
     if failing:
-        return ClaimResult(claim=claim, standing="contradicted", reason=f"failing: {', '.join(failing)}{history}")
+        reason = f"failing: {', '.join(failing)}{history}"
+        return ClaimResult(claim=claim, standing="contradicted", reason=reason, findings=shown)
     if absent or unproven:
         open_ = [*unproven, *(f"{name} (not a control of this workspace)" for name in absent)]
-        return ClaimResult(claim=claim, standing="unsubstantiated", reason=f"not shown: {', '.join(open_)}{history}")
-    return ClaimResult(claim=claim, standing="substantiated", reason=f"all its controls pass{history}")
+        reason = f"not shown: {', '.join(open_)}{history}"
+        return ClaimResult(claim=claim, standing="unsubstantiated", reason=reason, findings=shown)
+    reason = f"all its controls pass{history}"
+    return ClaimResult(claim=claim, standing="substantiated", reason=reason, findings=shown)
+
+
+def _claim_finding(control: str, finding: Finding | None) -> ClaimFinding:
+    if finding is None:
+        absent = inconclusive("it is not a control of this workspace", "control.absent")
+        return ClaimFinding(control=control, verdict=absent)
+    grave = tuple(each.id for each in finding.evidence if each.status is finding.verdict.status)
+    return ClaimFinding(control=control, verdict=finding.verdict, evidence=grave)

@@ -336,12 +336,21 @@ class CriterionResult(Frozen):
     links: tuple[Link, ...] = ()
 
 
+class ClaimFinding(Frozen):
+    """What one control says for or against a public sentence, and the records that say so, by id."""
+
+    control: str
+    verdict: Verdict
+    evidence: tuple[str, ...] = Field((), description="The records of the finding that are as grave as its verdict")
+
+
 class ClaimResult(Frozen):
     """What the findings say of one public sentence."""
 
     claim: Claim
     standing: Literal["substantiated", "unsubstantiated", "contradicted"]
     reason: str
+    findings: tuple[ClaimFinding, ...] = Field((), description="Of its controls, in the order of the claim")
 
 
 class CollectorKind(Frozen):

@@ -93,7 +93,15 @@ def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
         "applicability": [row.result.to_json() for group in pack.applicability for row in group.rows],
         "exceptions": [{**row.exception.to_json(), "state": row.state} for row in pack.exceptions],
         "attestations": [each.to_json() for each in pack.attestations],
-        "claims": [{**each.claim.to_json(), "standing": each.standing, "why": each.reason} for each in pack.claims],
+        "claims": [
+            {
+                **each.claim.to_json(),
+                "standing": each.standing,
+                "why": each.reason,
+                "findings": [finding.to_json() for finding in each.findings],
+            }
+            for each in pack.claims
+        ],
         "populations": [
             {
                 "check": row.check,

@@ -135,6 +135,8 @@ def test_a_claim_is_unsubstantiated_where_something_is_open_or_absent() -> None:
     found = claimed(finding("TLS-1", OPEN))
     assert found.standing == "unsubstantiated"
     assert found.reason == "not shown: TLS-1 (inconclusive), TLS-2 (not a control of this workspace)"
+    assert [each.control for each in found.findings] == ["TLS-1", "TLS-2"]
+    assert [each.verdict.codes for each in found.findings] == [OPEN.codes, ("control.absent",)]
 
 
 def test_a_claim_that_holds_now_says_what_failed_within_the_period() -> None:
