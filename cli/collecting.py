@@ -132,6 +132,7 @@ def run(
     with bar("Looking", rate=True) as shown, contextlib.redirect_stdout(sys.stderr):
         try:
             start = store.begin(plan, desk.signer, at=clock())
+            _anchor(desk)  # the plan, before the first look
             desk.index.update(store)
             previous = {(row.check, row.subject): row.id for row in desk.index.latest(clock())}
             for place, seen in look_at_all(plan, desk.registry, clock=clock, base=desk.root):
@@ -154,9 +155,20 @@ def run(
         reason="interrupted by the person who ran it" if interrupted else None,
         missing=tuple(task.id for place, task in enumerate(tasks) if place not in looks),
     )
+    _anchor(desk)
     desk.index.update(store)
     faults = tuple(seen.fault for _, seen in sorted(looks.items()) if seen.fault)
     return Collected(start, end, records, faults, interrupted)
+
+
+def _anchor(desk: "Desk") -> None:
+    """Have the head stamped outside. What hinders it is told, and never stops a run."""
+    from muniment.cli.anchoring import anchor_head
+    from muniment.cli.console import tell_error
+
+    fault = anchor_head(desk)
+    if fault is not None:
+        tell_error(fault, as_json=False)
 
 
 def _named(desk: "Desk", names: Sequence[str]) -> "tuple[Check, ...]":

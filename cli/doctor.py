@@ -113,6 +113,7 @@ def _workspace(desk: "Desk") -> Iterator[Line]:
         ("key", _key),
         ("store", _store),
         ("pin", _pin),
+        ("anchors", _anchors),
         ("index", _index),
         ("disk", _disk),
         ("clock", _clock),
@@ -176,6 +177,25 @@ def _pin(desk: "Desk") -> Line:
             "find out why before you trust the store; a new pin is an act of two people",
         )
     return Line("pin", "ok", "the pinned signers are those of the store")
+
+
+def _anchors(desk: "Desk") -> Line:
+    from muniment.cli.anchoring import standing
+    from muniment.evidence.store.anchor import anchor_state
+    from muniment.evidence.store.timestamp import load_certificates
+
+    anchoring = desk.workspace.anchoring
+    if anchoring is None:
+        mend = "name a timestamp authority under `anchors` in muniment.yaml"
+        return Line("anchors", "warn", "nobody outside stamps the store: a rewritten history cannot be seen", mend)
+    load_certificates(anchoring.certificates)
+    size, state = desk.store.checkpoint().size, anchor_state(desk.store.path)
+    words = standing(size, state)
+    if state.size >= size:
+        return Line("anchors", "ok", words)
+    since = state.waiting_since
+    late = since is not None and desk.clock() - since > timedelta(seconds=anchoring.max_age)
+    return Line("anchors", "fail" if late else "warn", words, "muniment anchor")
 
 
 def _index(desk: "Desk") -> Line:

@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from muniment.cli import (
+    anchoring,
     catalogue,
     claims,
     collecting,
@@ -54,6 +55,7 @@ for group in (
     packing,
     sampling,
     verifying,
+    anchoring,
     catalogue,
     claims,
     endpoints,

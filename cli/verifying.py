@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from muniment.evidence.store import Trust, VerifyReport
     from muniment.exports.verify import PackReport
 
@@ -26,6 +28,10 @@ def verify(
         Path | None,
         typer.Option(help="The pinned origin and keys (trust.json); otherwise the workspace's, if there is one."),
     ] = None,
+    authority: Annotated[
+        Path | None,
+        typer.Option(help="The timestamp authority's root certificate (PEM); otherwise the workspace's."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Verify the store or a pack, and name each fault."""
@@ -37,7 +43,7 @@ def verify(
     if not target.exists():
         raise UsageError(f"there is nothing at {target}", mend="name a store's folder, or a pack's PDF or ZIP")
     return (
-        _verify_store(target, pinned, as_json=as_json)
+        _verify_store(target, pinned, _authorities(context, authority), as_json=as_json)
         if target.is_dir()
         else _verify_pack(target, pinned, as_json=as_json)
     )
@@ -59,15 +65,32 @@ def _pinned(context: typer.Context, trust: Path | None, *, needed: bool) -> "Tru
         return None
 
 
-def _verify_store(path: Path, trust: "Trust | None", *, as_json: bool) -> int:
+def _authorities(context: typer.Context, named: Path | None) -> "tuple[Certificate, ...]":
+    """The certificates that were named, or the workspace's; none where there is neither."""
+    from muniment.cli.desk import desk_of
+    from muniment.evidence.errors import UsageError
+    from muniment.evidence.store.timestamp import load_certificates
+
+    if named is not None:
+        return load_certificates(named)
+    try:
+        anchoring = desk_of(context).workspace.anchoring
+    except UsageError:
+        return ()
+    return load_certificates(anchoring.certificates) if anchoring else ()
+
+
+def _verify_store(path: Path, trust: "Trust | None", authorities: "tuple[Certificate, ...]", *, as_json: bool) -> int:
     from muniment.cli.console import bar
     from muniment.cli.words import counted
     from muniment.evidence.store import verify_store
 
     with bar("Verifying") as shown:
-        report = verify_store(path, trust, progress=shown)
-    words = f"{counted(report.runs, 'run')}, {counted(report.records, 'record')}"
+        report = verify_store(path, trust, authorities=authorities, progress=shown)
+    held = sum(anchor.trusted for anchor in report.anchors)
+    words = f"{counted(report.runs, 'run')}, {counted(report.records, 'record')}, {counted(held, 'trusted timestamp')}"
     facts = {"kind": "store", "runs": report.runs, "records": report.records, "pinned": report.pinned}
+    facts |= {"anchors": len(report.anchors), "anchors_trusted": held}
     if report.checkpoint is not None:
         facts |= {"size": report.checkpoint.size, "root": report.checkpoint.root}
     return _tell(path, report, words, facts, as_json=as_json)

@@ -67,6 +67,16 @@ class Keys(Frozen):
     trust: FileReference = "file:trust.json"
 
 
+class Anchors(Frozen):
+    """Who outside stamps the head of the store (RFC 3161)."""
+
+    authority: str = Field(
+        pattern=r"^https?://[^\s/@]+(/[^\s@]*)?$", description="The authority's URL, without a password"
+    )
+    certificates: FileReference = Field(description="Its root certificate as PEM, got on another way")
+    max_age: Duration = Field(86_400, description="How long a head may wait for its timestamp")
+
+
 class Manifest(Frozen):
     """`muniment.yaml`: who the organisation is, and where its things lie."""
 
@@ -82,6 +92,7 @@ class Manifest(Frozen):
         "sqlite:///.muniment/index.db", description="A database URL, or `env:NAME` where it has a secret"
     )
     keys: Keys = Keys()
+    anchors: Anchors | None = None
 
     @field_validator("period")
     @classmethod

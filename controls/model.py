@@ -416,6 +416,15 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Anchoring:
+    """Which authority stamps the store's head, by which certificates it is known, how old an unstamped head may be."""
+
+    authority: str
+    certificates: Path
+    max_age: int  # seconds
+
+
+@dataclass(frozen=True)
 class Workspace:
     """Everything that an organisation wrote about itself, validated as a whole. Paths are absolute."""
 
@@ -443,6 +452,7 @@ class Workspace:
     trust_path: Path
     digest: Digest
     places: ReadOnly[tuple[str, ...], Place] = field(repr=False)
+    anchoring: Anchoring | None = None
 
     def control(self, id: str) -> Control:  # noqa: A002 - the noun's own word
         """The control of that identifier; KeyError if there is none."""

@@ -38,6 +38,7 @@ from muniment.controls.files import (
 )
 from muniment.controls.model import (
     AcceptedException,
+    Anchoring,
     Control,
     Decision,
     Framework,
@@ -128,6 +129,7 @@ def load_workspace(root: Path) -> Workspace:
         key_path=_referred(home, written.keys.signing),
         trust_path=_referred(home, written.keys.trust),
         digest=_digest(root, files),
+        anchoring=_anchoring(home, written),
         places={**adopted.places, **_register_places(registers.values())},
     )
 
@@ -313,6 +315,13 @@ def _index_url(root: Path, written: str) -> str:
 
 def _referred(root: Path, reference: str) -> Path:
     return root / Path(reference.removeprefix("file:")).expanduser()
+
+
+def _anchoring(root: Path, written: Manifest) -> Anchoring | None:
+    anchors = written.anchors
+    if anchors is None:
+        return None
+    return Anchoring(anchors.authority, _referred(root, anchors.certificates), anchors.max_age)
 
 
 def _digest(root: Path, files: _Files) -> str:

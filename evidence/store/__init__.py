@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from muniment.evidence.store.anchor import Anchor
     from muniment.evidence.store.fault import Fault
     from muniment.evidence.store.keys import Signer, Trust, TrustedKey
     from muniment.evidence.store.log import LogEntry
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from muniment.evidence.store.verify import VerifyReport, verify_store
 
 _HOMES = {
+    "Anchor": "anchor",
     "Checkpoint": "note",
     "ConsistencyProof": "merkle",
     "Fault": "fault",
@@ -33,6 +35,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Anchor",
     "Checkpoint",
     "ConsistencyProof",
     "Fault",

@@ -31,7 +31,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Draft:
-    """What is to be appended: `pages` holds the leaves by path, in order; `runs` is the number of runs afterwards."""
+    """What is to be appended: `pages` holds the leaves by path, in order; `runs` counts the runs afterwards.
+
+    `files` are stored beside the leaves and covered by the statement, without being leaves: anchors.
+    """
 
     kind: str
     subject: str
@@ -39,6 +42,7 @@ class Draft:
     pages: Mapping[str, Sequence[bytes]]
     runs: int
     leaf_hashes: str | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def compose(
     before = head.frontier if head else Frontier()
     hashes = [leaf_hash(line) for lines in draft.pages.values() for line in lines]
     after = before.extended(hashes)
-    files = {path: joined(lines) for path, lines in draft.pages.items()}
+    files = {path: joined(lines) for path, lines in draft.pages.items()} | dict(draft.files)
     files[FRONTIER] = canonical(FrontierFile.of(after, draft.runs)) + b"\n"
     if draft.leaf_hashes is not None:
         files[draft.leaf_hashes] = joined(hashed.hex().encode() for hashed in hashes)

@@ -17,6 +17,7 @@ from muniment.evidence.errors import IntegrityError
 from muniment.evidence.model import digest
 from muniment.evidence.record import End, Start
 from muniment.evidence.store import layout, naming, sshsig, statement
+from muniment.evidence.store.anchor import Claim, Sighted
 from muniment.evidence.store.changes import Changes, changes_between
 from muniment.evidence.store.database import Database, ObjectDamaged
 from muniment.evidence.store.fault import Fault, place, run_place
@@ -55,6 +56,7 @@ class Examiner:
         self.roots: dict[int, str] = {}
         self.records = 0
         self.unknown: list[str] = []
+        self.sighted = Sighted()
 
     @property
     def runs(self) -> int:
@@ -90,6 +92,7 @@ class Examiner:
         faults += [*changes.faults, *self._tampered(changes), *_uncovered(changes, covering, path)]
         if covering is not None:
             faults += self._content(covering, changes)
+            self._sight(covering, changes, where)
         faults += [*self._head(commit, changes, covering, where), *self._signature(commit, where)]
         self._tree, self._gap = commit.tree, False
         return faults
@@ -102,6 +105,16 @@ class Examiner:
             sshsig.verify(commit.payload, commit.signature, self._trust)
         except IntegrityError as error:
             yield Fault(error.code, where, error.what)
+
+    def _sight(self, covering: Statement, changes: Changes, where: str) -> None:
+        """Anchors that this commit stored, and the time that it claims. What cannot be read is told elsewhere."""
+        entry = covering.predicate
+        self.sighted.claims.append(Claim(entry.first_leaf, entry.at, where))
+        for path in covering.digests:
+            if path.startswith(f"{layout.ANCHORS}/"):
+                data = self._file(covering, changes, path).data
+                if data is not None:
+                    self.sighted.files.append((path, data))
 
     def _tampered(self, changes: Changes) -> Iterator[Fault]:
         """Files are written once: what an earlier commit wrote is never removed or changed."""
@@ -219,6 +232,9 @@ class Examiner:
                     what = f"it cannot be understood: {str(error).splitlines()[0]}"
                     yield Fault("leaf.malformed", _line_place(page, at), what)
         self.records += len(records)
+        if records and leaves:
+            oldest = min(records, key=lambda record: record.recorded)
+            self.sighted.claims.append(Claim(leaves[0][1], oldest.recorded, f"record {oldest.id}"))
 
     def _begin(self, line: bytes, path: str, leaf: int) -> Iterator[Fault]:
         start = Start.model_validate_json(line)
@@ -272,6 +288,7 @@ class Examiner:
         if said != (str(checkpoint.size), checkpoint.root):
             yield Fault("commit.message", where, "the message names another size or root than the checkpoint")
         self.checkpoint, self.roots[checkpoint.size] = checkpoint, checkpoint.root
+        self.sighted.notes[checkpoint.size] = note
         if led_to == head:
             self._frontier, self._runs = edge.frontier, edge.runs
 

@@ -12,6 +12,8 @@
         end.json                planned against got, one leaf
         leaves.sha256           the leaf hashes of records and end, so that an altered record can be named
         statement.dsse.json     the statement over the commit that ended the run
+    anchors/2026/11/24/
+        4711.tsr                an authority's timestamp over the checkpoint of 4,711 leaves
 
 The folder of a run is the day of its plan, its number, and the beginning of its run id: a plan that is handed in a
 second time finds its run by reading one folder.
@@ -37,6 +39,7 @@ FRONTIER = "frontier.json"
 ROOT = "keys/root.json"
 GENESIS_STATEMENT = "genesis.dsse.json"
 RUNS = "runs"
+ANCHORS = "anchors"
 START = "start.json"
 START_STATEMENT = "start.dsse.json"
 END = "end.json"

@@ -7,9 +7,10 @@ record that nobody planned or that was dropped without being listed.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from muniment.evidence.model import digest
+from muniment.evidence.model import digest, utc
 from muniment.evidence.record import End, Start
 from muniment.evidence.store.fault import Fault, place, run_place
 from muniment.evidence.store.layout import run_folder
@@ -25,6 +26,7 @@ class SeenRecord:
     task: str
     status: str
     errored: bool
+    recorded: datetime
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> "SeenRecord":
@@ -37,7 +39,7 @@ class SeenRecord:
             outcome = record["outcome"]
             errored = outcome["kind"] == "errored"
             status = Status.INCONCLUSIVE.value if errored else outcome["verdict"]["status"]
-            return cls(record["id"], record["task"], status, errored)
+            return cls(record["id"], record["task"], status, errored, utc(datetime.fromisoformat(record["recorded"])))
         except (KeyError, TypeError) as error:
             raise ValueError(f"it lacks {error}") from error
 

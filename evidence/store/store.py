@@ -9,6 +9,7 @@ Reads are checked one by one. That the whole history holds together is for `veri
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -26,9 +27,9 @@ from muniment.evidence.record import (
     StoredRun,
     count_by_status,
 )
-from muniment.evidence.store import layout
-from muniment.evidence.store.append import Draft
-from muniment.evidence.store.commit import refuse_foreign_key, writing
+from muniment.evidence.store import anchor, layout
+from muniment.evidence.store.append import Draft, Head
+from muniment.evidence.store.commit import Writing, refuse_foreign_key, writing
 from muniment.evidence.store.door import admitted
 from muniment.evidence.store.keys import Signer, Trust, trust_in
 from muniment.evidence.store.lock import unwritable
@@ -137,7 +138,7 @@ class Store:
                 pages={f"{folder}/{layout.START}": [canonical(start)]},
                 runs=start.run,
             )
-            writer.commit(draft, head)
+            self._commit(writer, draft, head)
             return start
 
     def finish(
@@ -200,7 +201,7 @@ class Store:
                 runs=head.runs,
                 leaf_hashes=f"{folder}/{layout.LEAVES}",
             )
-            writer.commit(draft, head)
+            self._commit(writer, draft, head)
             return end
 
     def history(self) -> tuple[LogEntry, ...]:
@@ -270,6 +271,14 @@ class Store:
             IndexError: the log never was that small or large.
         """
         return self._log.leaves().consistency(size)
+
+    def _commit(self, writer: Writing, draft: Draft, head: Head) -> None:
+        """Commit, together with the anchors of earlier checkpoints that wait to be stored."""
+        tokens = anchor.waiting(self.path)
+        files = anchor.stored_under(tokens, utc(writer.at))
+        new = {path: data for path, data in files.items() if self._log.find(path) is None}
+        writer.commit(replace(draft, files=new), head)
+        anchor.forget(self.path, tokens)
 
     def _begun(self, plan: Plan, run_id: str) -> Start | None:
         """The run of this plan, if it was begun."""

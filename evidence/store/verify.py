@@ -13,11 +13,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.store import layout
+from muniment.evidence.store.anchor import Anchor, judge_anchors
 from muniment.evidence.store.database import Database
 from muniment.evidence.store.examine import Examiner
 from muniment.evidence.store.fault import Fault, place
@@ -27,13 +29,16 @@ from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit, parse_commit
 from muniment.evidence.store.repository import head_commit, journal, repository_faults
 
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
 
 @dataclass(frozen=True)
 class VerifyReport:
     """What verification found. `pinned` says whether the keys were given by the reader or taken from the store itself.
 
     `open_runs` began and never ended; `unknown` names signed leaves of kinds that this version does not know. Neither
-    is a fault.
+    is a fault. `anchors` are the timestamps that hold.
     """
 
     checkpoint: Checkpoint | None
@@ -43,6 +48,7 @@ class VerifyReport:
     pinned: bool
     open_runs: tuple[int, ...] = ()
     unknown: tuple[str, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -55,6 +61,7 @@ def verify_store(
     trust: Trust | None,
     *,
     witness: Checkpoint | None = None,
+    authorities: "tuple[Certificate, ...]" = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> VerifyReport:
     """Verify the store at `path`.
@@ -63,6 +70,8 @@ def verify_store(
         path: the store.
         trust: origin and keys, as the reader pinned them; None takes the store's own word for them.
         witness: a checkpoint that was kept outside: the store must be a continuation of it.
+        authorities: the certificates of timestamp authorities that the reader pinned; without any, whose a timestamp
+            is cannot be said, and it proves no time.
         progress: called with the number of commits done and of all.
 
     Raises:
@@ -95,7 +104,8 @@ def verify_store(
             found += examiner.examine(*link)
         if progress is not None:
             progress(at + 1, len(chain))
-    found += [*broken, *_witnessed(examiner, witness, trust), *repository_faults(database)]
+    anchors, wrong = judge_anchors(examiner.sighted, authorities)
+    found += [*wrong, *broken, *_witnessed(examiner, witness, trust), *repository_faults(database)]
     return VerifyReport(
         checkpoint=examiner.checkpoint,
         runs=examiner.runs,
@@ -104,6 +114,7 @@ def verify_store(
         pinned=pinned,
         open_runs=examiner.open_runs,
         unknown=tuple(examiner.unknown),
+        anchors=tuple(anchors),
     )
 
 
