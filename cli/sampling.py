@@ -110,12 +110,16 @@ def _head(desk: "Desk", size: int | None) -> tuple[int, str]:
 
 
 def _told(made: "Sample", *, kept: bool) -> str:
+    from muniment.cli.words import counted
+    from muniment.controls.sampling import EVERYTHING
+
+    whose = "" if made.population == EVERYTHING else f" of {made.population}"
     how = made.method.value + (f" by {made.by.value}" if made.by else "")
     return "\n".join(
         [
             *made.drawn,
             "",
-            f"{made.size:,} of {made.of:,} records of {made.population}, {how}.",
+            f"{made.size:,} of {counted(made.of, 'record')}{whose}, {how}.",
             f"population  {made.digest}",
             f"log         {made.tree_size:,} leaves, root {made.root}",
             f"words       {made.seed}",
