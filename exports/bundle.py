@@ -4,6 +4,7 @@
     manifest.json …       what is attached to the PDF: records.jsonl, proofs.json, checkpoint.txt, trust.json,
                           allowed_signers
     *.csv *.json          every table
+    room.html             the auditor's room: verifies and searches the records in a browser, offline
     verify.py             checks all of it with Python's standard library alone
     VERIFY.txt            the same with stock tools, by hand
     SHA256SUMS            the SHA-256 of every file above, as `sha256sum -c` reads it
@@ -23,6 +24,7 @@ from muniment.evidence.store import sshsig
 from muniment.evidence.store.keys import Signer
 from muniment.exports.manifest import SEAL_NAMESPACE
 from muniment.exports.model import Attachment, Pack
+from muniment.exports.room import room
 
 SUMS = "SHA256SUMS"
 SUMS_SIGNATURE = "SHA256SUMS.sig"
@@ -40,6 +42,8 @@ def bundle(pack: Pack, pdf: bytes, xlsx: bytes, tables: Iterable[Attachment], si
     content = {each.name: each.data for each in (*pack.attachments, *tables)}
     content |= {f"{name}.pdf": pdf, f"{name}.xlsx": xlsx}
     content[MANIFEST_SIGNATURE] = signature(content["manifest.json"], signer)
+    named = (*(each.name for each in pack.attachments), MANIFEST_SIGNATURE)
+    content["room.html"] = room({name: content[name] for name in named})
     content["verify.py"] = kit("verify.py")
     content["VERIFY.txt"] = _instructions(pack)
     content[SUMS] = sums(content)

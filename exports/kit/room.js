@@ -1,0 +1,171 @@
+"use strict";
+// One table of words for each language; the page has no others.
+const WORDS = {
+  en: { verify: "Verification", working: "Verifying…", key: "Key fingerprint that you were told (SHA256:…)", again: "Verify again", evidence: "Evidence", search: "Search", criterion: "Criterion", control: "Control", status: "Status", from: "From", to: "To", record: "Record", subject: "Subject", collected: "Collected", says: "Verdict", note: "Your note on this record", save: "Save notes as a file", language: "Language", all: "all", good: "✓ Every record is in the signed log, unaltered.", bad: "✗ Faults: ", own: "The key was taken from this page itself: compare it with what you were told, and enter it above. Key: ", limits: "This does not show that the key was in the right hands, or what the true time was.", shown: (n, all) => `${n} of ${all} records`, cut: "; the first 200 are listed, narrow the search for the others", fine: "This record is as the log has it.", pass: "✓ pass", fail: "✗ fail", inconclusive: "? inconclusive", not_applicable: "– not applicable" },
+  fr: { verify: "Vérification", working: "Vérification en cours…", key: "Empreinte de la clé qui vous a été communiquée (SHA256:…)", again: "Vérifier à nouveau", evidence: "Preuves", search: "Rechercher", criterion: "Critère", control: "Contrôle", status: "Statut", from: "Du", to: "Au", record: "Preuve", subject: "Objet", collected: "Collectée", says: "Verdict", note: "Votre note sur cette preuve", save: "Enregistrer les notes dans un fichier", language: "Langue", all: "tous", good: "✓ Chaque preuve figure dans le journal signé, inchangée.", bad: "✗ Anomalies : ", own: "La clé provient de cette page même : comparez-la à celle qui vous a été communiquée, et saisissez-la ci-dessus. Clé : ", limits: "Ceci ne montre ni que la clé était entre de bonnes mains, ni quelle était l’heure exacte.", shown: (n, all) => `${n} preuves sur ${all}`, cut: " ; les 200 premières sont listées, affinez la recherche pour les autres", fine: "Cette preuve est telle que dans le journal.", pass: "✓ conforme à l’attendu", fail: "✗ échec", inconclusive: "? non concluant", not_applicable: "– sans objet" },
+};
+const $ = (id) => document.getElementById(id);
+const utf8 = new TextEncoder(), text = (bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+const bytes64 = (s) => Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
+const hex = (b) => Array.from(b, (x) => x.toString(16).padStart(2, "0")).join("");
+const unhex = (s) => Uint8Array.from(s.match(/../g) || [], (x) => parseInt(x, 16));
+const join = (...parts) => { const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0)); let at = 0; for (const p of parts) { out.set(p, at); at += p.length; } return out; };
+const same = (a, b) => a.length === b.length && a.every((x, i) => x === b[i]);
+const hash = async (data, name = "SHA-256") => new Uint8Array(await crypto.subtle.digest(name, data));
+const visible = (s) => String(s).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, (c) => (c === "\n" ? c : `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
+const canonical = (v) => Array.isArray(v) ? `[${v.map(canonical)}]` : v && typeof v === "object" ? `{${Object.keys(v).sort().map((k) => JSON.stringify(k) + ":" + canonical(v[k]))}}` : JSON.stringify(v);
+const files = new Map(Object.entries(JSON.parse($("files").textContent)).map(([name, data]) => [name, bytes64(data)]));
+let words = WORDS.en, manifest = null, records = [], lines = [], faults = [], notes = new Map(), open = null, run = 0;
+
+function split(data) { const found = []; let start = 0; for (let i = 0; i < data.length; i++) if (data[i] === 10) { found.push(data.subarray(start, i)); start = i + 1; } return found; }
+function strings(data) { const found = []; let at = 0; while (at < data.length) { const size = new DataView(data.buffer, data.byteOffset + at, 4).getUint32(0); if (at + 4 + size > data.length) throw new Error("too short"); found.push(data.slice(at + 4, at + 4 + size)); at += 4 + size; } return found; }
+const string = (b) => { const head = new Uint8Array(4); new DataView(head.buffer).setUint32(0, b.length); return join(head, b); };
+async function signedBy(key, signature, message) { const public_ = await crypto.subtle.importKey("raw", key, "Ed25519", false, ["verify"]); return crypto.subtle.verify("Ed25519", public_, signature, message); }
+
+async function trusted(fault) {
+  const found = [];
+  for (const line of text(files.get("allowed_signers") || new Uint8Array()).split("\n")) {
+    const match = / ssh-ed25519 ([A-Za-z0-9+/=]+)/.exec(line);
+    if (!match) continue;
+    const wire = bytes64(match[1]);
+    if (wire.length === 51) found.push({ raw: wire.slice(19), print: "SHA256:" + btoa(String.fromCharCode(...await hash(wire))).replace(/=+$/, "") });
+  }
+  const wanted = $("key").value.trim();
+  const kept = found.filter((each) => !wanted || each.print === wanted);
+  if (!kept.length) fault("seal.unknown_key", "allowed_signers", wanted ? "the pack is not signed by the key that you entered" : "the pack does not say which keys may sign");
+  return kept;
+}
+
+async function signature(keys, fault) {
+  const data = files.get("manifest.json"), armoured = files.get("manifest.json.sig");
+  if (!data || !armoured) return fault("file.missing", data ? "manifest.json.sig" : "manifest.json", "the file is missing, so that nobody vouches for the others");
+  try {
+    const blob = bytes64(text(armoured).trim().split("\n").slice(1, -1).join(""));
+    const [key, namespace, , algorithm, signed] = strings(blob.subarray(10));
+    const raw = strings(key)[1], value = strings(signed)[1];
+    if (text(namespace) !== "muniment-pack" || text(algorithm) !== "sha512") throw new Error("another kind");
+    const known = keys.find((each) => same(each.raw, raw));
+    if (!known) return fault("seal.unknown_key", "manifest.json", "the manifest is not signed by a key that you trust");
+    const message = join(utf8.encode("SSHSIG"), string(namespace), string(new Uint8Array()), string(algorithm), string(await hash(data, "SHA-512")));
+    if (!(await signedBy(known.raw, value, message))) return fault("seal.broken", "manifest.json", "the manifest is not what was signed");
+    return known.print;
+  } catch (error) { return fault("seal.broken", "manifest.json.sig", "the signature cannot be checked: " + error.message); }
+}
+
+async function checkpoint(keys, fault) {
+  try {
+    const note = text(files.get("checkpoint.txt")), cut = note.lastIndexOf("\n\n"), body = note.slice(0, cut + 1);
+    const [origin, size, root] = body.split("\n"), said = manifest.checkpoint;
+    let good = false;
+    for (const line of note.slice(cut + 2).trim().split("\n")) {
+      const [dash, name, blob] = line.split(" ");
+      for (const key of keys) good = good || (dash === "—" && name === origin && await signedBy(key.raw, bytes64(blob).slice(4), utf8.encode(body)));
+    }
+    if (!good) return fault("note.signature", "checkpoint.txt", "the checkpoint is not signed by a key that you trust");
+    if (origin !== said.origin || Number(size) !== said.size || "sha256:" + hex(bytes64(root)) !== said.root) fault("checkpoint.differs", "manifest.json", "the manifest speaks of another checkpoint");
+    return { size: Number(size), root: bytes64(root) };
+  } catch (error) { return fault("note.malformed", "checkpoint.txt", "the checkpoint cannot be read: " + error.message); }
+}
+
+async function holds(log, line, leaf, path) {
+  if (!path || !(leaf >= 0 && leaf < log.size)) return false;
+  let index = leaf, last = log.size - 1, value = await hash(join(Uint8Array.of(0), line));
+  for (const sibling of path) {
+    if (last === 0) return false;
+    const other = unhex(sibling);
+    if (index % 2 || index === last) { value = await hash(join(Uint8Array.of(1), other, value)); while (index && index % 2 === 0) { index = Math.floor(index / 2); last = Math.floor(last / 2); } }
+    else value = await hash(join(Uint8Array.of(1), value, other));
+    index = Math.floor(index / 2); last = Math.floor(last / 2);
+  }
+  return last === 0 && same(value, log.root);
+}
+
+async function check(fault) {
+  if (!globalThis.crypto || !crypto.subtle) return fault("unchecked", "the browser", "this browser cannot check anything here: use verify.py");
+  const keys = await trusted(fault), print = await signature(keys, fault);
+  if (!manifest) return fault("manifest.malformed", "manifest.json", "this is no manifest of a pack");
+  const listed = new Map(manifest.attachments.map((each) => [each.name, each.sha256]));
+  for (const [name, digest] of listed) {
+    if (!files.has(name)) fault("file.missing", name, `the file ${name} is missing`);
+    else if ("sha256:" + hex(await hash(files.get(name))) !== digest) fault("file.altered", name, `the file ${name} is not what the manifest describes`);
+  }
+  for (const name of files.keys()) if (!listed.has(name) && !name.startsWith("manifest.json")) fault("file.extra", name, `the file ${name} is not in the manifest`);
+  const log = await checkpoint(keys, fault);
+  let paths = new Map();
+  try { paths = new Map(JSON.parse(text(files.get("proofs.json"))).proofs.map((each) => [each.leaf, each.path])); } catch (error) { fault("proofs.malformed", "proofs.json", "the proofs cannot be read"); }
+  for (const [place, each] of manifest.records.entries()) {
+    if (!lines[place]) fault("record.missing", each.id, "the record is listed and not there");
+    else if ("sha256:" + hex(await hash(lines[place])) !== each.digest) fault("record.altered", each.id, "the record was altered");
+    else if (log && !(await holds(log, lines[place], each.leaf, paths.get(each.leaf)))) fault("record.unproven", each.id, "no proof shows that the record is in the log");
+  }
+  if (lines.length > manifest.records.length) fault("record.extra", "records.jsonl", "there are more records than the manifest lists");
+  let before = null;
+  for (const { start, end, end_leaf } of manifest.runs) {
+    if (before !== null && start.run !== before + 1) fault("run.left_out", "run " + start.run, "the runs before it are not all in the pack");
+    before = start.run;
+    if (log && !(await holds(log, utf8.encode(canonical(start)), start.previous_size, paths.get(start.previous_size)) && (!end || await holds(log, utf8.encode(canonical(end)), end_leaf, paths.get(end_leaf))))) fault("run.unproven", "run " + start.run, "no proof shows that the run is in the log as it stands here");
+  }
+  return print;
+}
+
+async function verify() {
+  const mine = ++run, found = [];
+  $("verdict").textContent = words.working; $("faults").replaceChildren();
+  let print = null;
+  try { print = await check((code, where, message) => { found.push({ code, where, message }); return null; }); } catch (error) { found.push({ code: "pack.malformed", where: "the page", message: error.message }); }
+  if (mine !== run) return;
+  faults = found;
+  document.body.dataset.faults = String(found.length);
+  $("verdict").textContent = found.length ? words.bad + found.length : words.good + ($("key").value.trim() ? "" : " " + words.own + print);
+  $("verdict").className = found.length ? "fail" : "pass";
+  $("faults").replaceChildren(...found.map((each) => element("li", `${each.code}: ${each.where}: ${each.message}`)));
+}
+
+function element(name, content, className) { const made = document.createElement(name); made.textContent = visible(content); if (className) made.className = className; return made; }
+function options(id, values) { const chosen = $(id).value; $(id).replaceChildren(...["", ...values].map((value) => { const made = element("option", value || words.all); made.value = value; return made; })); $(id).value = chosen; }
+
+function list() {
+  const want = (id) => $(id).value, query = want("search").toLowerCase();
+  const serving = new Set((manifest ? manifest.controls : []).filter((c) => c.mappings.some((m) => m.framework === manifest.framework.id && m.criterion === want("criterion"))).map((c) => c.id));
+  const kept = records.filter(({ record, raw }) => (!query || raw.toLowerCase().includes(query)) && (!want("criterion") || record.controls.some((c) => serving.has(c))) && (!want("control") || record.controls.includes(want("control"))) && (!want("status") || status(record) === want("status")) && (!want("from") || record.collected.start.slice(0, 10) >= want("from")) && (!want("to") || record.collected.start.slice(0, 10) <= want("to")));
+  $("count").textContent = words.shown(kept.length, records.length) + (kept.length > 200 ? words.cut : "");
+  $("rows").replaceChildren(...kept.slice(0, 200).map(({ record }) => {
+    const row = document.createElement("tr"), first = document.createElement("td"), button = element("button", record.id);
+    button.type = "button"; button.addEventListener("click", () => show(record)); first.append(button);
+    row.append(first, element("td", record.subject), element("td", record.collected.start), element("td", words[status(record)], status(record)), element("td", said(record)));
+    return row;
+  }));
+}
+const status = (record) => record.outcome.kind === "observed" ? record.outcome.verdict.status : "inconclusive";
+const said = (record) => (record.outcome.kind === "observed" ? record.outcome.verdict.message : record.outcome.message).slice(0, 600);
+
+function show(record) {
+  open = record.id; $("view").hidden = false; $("h-view").textContent = visible(record.id);
+  const own = faults.filter((each) => each.where === record.id);
+  $("standing").textContent = own.length ? own.map((each) => each.code + ": " + each.message).join("; ") : faults.length ? words.bad + faults.length : words.fine;
+  $("json").textContent = visible(JSON.stringify(record, null, 2)); $("note").value = notes.get(record.id) || ""; $("h-view").focus();
+}
+
+function save() {
+  const digests = new Map(manifest.records.map((each) => [each.id, each.digest]));
+  const content = { schema: "muniment.notes/1", pack: manifest.pack.id, root: manifest.checkpoint.root, notes: [...notes].filter(([, note]) => note).map(([record, note]) => ({ record, digest: digests.get(record), note })) };
+  const link = document.createElement("a"); link.href = URL.createObjectURL(new Blob([JSON.stringify(content, null, 2) + "\n"], { type: "application/json" }));
+  link.download = visible(manifest.pack.id) + "-notes.json"; link.click(); URL.revokeObjectURL(link.href);
+}
+
+function translate() {
+  words = WORDS[$("language").value]; document.documentElement.lang = $("language").value;
+  for (const each of document.querySelectorAll("[data-t]")) each.textContent = words[each.dataset.t];
+  if (manifest) { options("criterion", [...new Set(manifest.controls.flatMap((c) => c.mappings.filter((m) => m.framework === manifest.framework.id).map((m) => m.criterion)))].sort()); options("control", manifest.controls.map((c) => c.id)); }
+  options("status", ["fail", "inconclusive", "pass", "not_applicable"]);
+  list(); return verify();
+}
+
+try { manifest = JSON.parse(text(files.get("manifest.json"))); } catch (error) { manifest = null; }
+lines = split(files.get("records.jsonl") || new Uint8Array());
+for (const line of lines) { try { const raw = text(line), record = JSON.parse(raw); if (record.id && record.outcome && record.controls) records.push({ record, raw }); } catch (error) { /* named by verify */ } }
+if (manifest) { document.title = visible(`${manifest.pack.organisation}: ${manifest.pack.id}`); $("title").textContent = document.title; $("about").textContent = visible([manifest.pack.mark, manifest.pack.classification, manifest.framework.name, `${manifest.pack.period.start} – ${manifest.pack.period.end}`].filter(Boolean).join(" · ")); }
+for (const id of ["search", "criterion", "control", "status", "from", "to"]) $(id).addEventListener("input", list);
+$("note").addEventListener("input", () => notes.set(open, $("note").value));
+$("again").addEventListener("click", verify); $("save").addEventListener("click", save); $("language").addEventListener("input", translate);
+translate();

@@ -1,0 +1,128 @@
+"""The auditor's room in a real browser, from a file: it verifies, names each fault, finds, and asks no network."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from playwright.sync_api import Page, expect, sync_playwright
+
+from muniment.evidence import canonical
+from muniment.evidence.store.keys import Signer
+from muniment.exports.bundle import signature
+from muniment.exports.room import room
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt: chromium)")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def content(small) -> dict[str, bytes]:
+    """What the room holds."""
+    found = {each.name: each.data for each in small.pack(mark="DRAFT").attachments}
+    return found | {"manifest.json.sig": signature(found["manifest.json"], small.signer)}
+
+
+@pytest.fixture
+def opened(browser, tmp_path: Path):
+    """Opens a room from a file; the page once it has verified, and what it asked for."""
+    context = browser.new_context(accept_downloads=True)
+    asked: list[str] = []
+
+    def go(files: dict[str, bytes]) -> tuple[Page, list[str]]:
+        path = tmp_path / "room.html"
+        path.write_bytes(room(files))
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: asked.append(f"error: {error}"))
+        page.on("console", lambda line: asked.append(f"console: {line.text}"))
+        page.goto(path.as_uri())
+        page.wait_for_selector("body[data-faults]", timeout=60_000)
+        return page, asked
+
+    yield go
+    context.close()
+
+
+def test_an_unaltered_pack_verifies_offline_and_asks_for_nothing(small, content, opened) -> None:
+    page, asked = opened(content)
+    assert page.get_attribute("body", "data-faults") == "0"
+    assert small.head.trust.keys[0].fingerprint in page.inner_text("#verdict")
+    assert len(asked) == 1
+    assert asked[0].startswith("file://")
+
+
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [
+        ("flipped bit", "record.altered: EV-2026-000001-0001"),
+        ("missing file", "file.missing: proofs.json"),
+        ("extra file", "file.extra: note.txt"),
+        ("replaced manifest", "seal.broken: manifest.json"),
+        ("wrong key", "seal.unknown_key: manifest.json"),
+    ],
+)
+def test_each_fault_is_named(fault: str, named: str, content, opened) -> None:
+    if fault == "flipped bit":
+        place = content["records.jsonl"].index(b'"message":"') + 12
+        content["records.jsonl"] = (
+            content["records.jsonl"][:place]
+            + bytes([content["records.jsonl"][place] ^ 1])
+            + content["records.jsonl"][place + 1 :]
+        )
+    elif fault == "missing file":
+        del content["proofs.json"]
+    elif fault == "extra file":
+        content["note.txt"] = b"All is well."
+    elif fault == "replaced manifest":
+        manifest = orjson.loads(content["manifest.json"])
+        manifest["pack"]["organisation"] = "Another Phone Co."
+        content["manifest.json"] = canonical(manifest)
+    else:
+        stranger = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)), "stranger")
+        content["manifest.json.sig"] = signature(content["manifest.json"], stranger)
+    page, _ = opened(content)
+    assert named in page.inner_text("#faults")
+
+
+def test_a_key_other_than_the_one_that_was_told_is_a_fault(content, opened) -> None:
+    page, _ = opened(content)
+    page.fill("#key", "SHA256:" + "A" * 43)
+    page.click("#again")
+    expect(page.locator("#faults")).to_contain_text("seal.unknown_key: allowed_signers")
+
+
+def test_records_are_found_seen_and_noted_by_keyboard(small, content, opened, tmp_path: Path) -> None:
+    page, _ = opened(content)
+    page.fill("#search", small.records[0].record.id)
+    expect(page.locator("#count")).to_have_text(f"1 of {len(small.records)} records")
+    page.locator("#rows button").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#h-view")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.type("Ask for the plan.")
+    with page.expect_download() as waiting:
+        page.locator("#save").press("Enter")
+    waiting.value.save_as(tmp_path / "notes.json")
+    notes = orjson.loads((tmp_path / "notes.json").read_bytes())
+    assert notes["notes"] == [
+        {"record": small.records[0].record.id, "digest": small.records[0].digest, "note": "Ask for the plan."}
+    ]
+
+
+def test_the_room_speaks_french(content, opened) -> None:
+    page, _ = opened(content)
+    page.select_option("#language", "fr")
+    expect(page.locator("#h-verify")).to_have_text("Vérification")
+    expect(page.locator("#verdict")).to_contain_text("Chaque preuve figure dans le journal signé")
+    assert page.get_attribute("html", "lang") == "fr"
