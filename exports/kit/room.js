@@ -89,7 +89,7 @@ async function check(fault) {
     if (!files.has(name)) fault("file.missing", name, `the file ${name} is missing`);
     else if ("sha256:" + hex(await hash(files.get(name))) !== digest) fault("file.altered", name, `the file ${name} is not what the manifest describes`);
   }
-  for (const name of files.keys()) if (!listed.has(name) && !name.startsWith("manifest.json")) fault("file.extra", name, `the file ${name} is not in the manifest`);
+  for (const name of files.keys()) if (!listed.has(name) && name !== "manifest.json" && name !== "manifest.json.sig") fault("file.extra", name, `the file ${name} is not in the manifest`);
   const log = await checkpoint(keys, fault);
   let paths = new Map();
   try { paths = new Map(JSON.parse(text(files.get("proofs.json"))).proofs.map((each) => [each.leaf, each.path])); } catch (error) { fault("proofs.malformed", "proofs.json", "the proofs cannot be read"); }

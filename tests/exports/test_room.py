@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Page, expect, sync_playwright
 
-from muniment.evidence import canonical
+from muniment.evidence import canonical, failed
 from muniment.evidence.store.keys import Signer
 from muniment.exports.bundle import signature
 from muniment.exports.room import room
@@ -126,3 +126,18 @@ def test_the_room_speaks_french(content, opened) -> None:
     expect(page.locator("#h-verify")).to_have_text("Vérification")
     expect(page.locator("#verdict")).to_contain_text("Chaque preuve figure dans le journal signé")
     assert page.get_attribute("html", "lang") == "fr"
+
+
+def test_hostile_evidence_is_text_and_what_hides_is_shown(sampled, opened) -> None:
+    hostile = sampled(
+        lambda _task, _week: failed("</script><img src=x onerror=alert(1)>\u202egpj.exe", "test.hostile"),
+        weeks=2,
+        framework="iso-iec-27018-2025",
+        controls=6,
+    )
+    found = {each.name: each.data for each in hostile.pack().attachments}
+    page, asked = opened(found | {"manifest.json.sig": signature(found["manifest.json"], hostile.signer)})
+    assert page.get_attribute("body", "data-faults") == "0"
+    assert "</script><img src=x onerror=alert(1)>⟨U+202E⟩gpj.exe" in page.inner_text("#rows tr:first-child")
+    assert page.locator("img").count() == 0
+    assert len(asked) == 1
