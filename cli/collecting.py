@@ -91,6 +91,7 @@ def planned(
     checks = _named(desk, names)
     types = desk.registry.settings_types({check.collector for check in checks})
     tasks, populations = plan_tasks(workspace, types, checks)
+    tasks = _with_declarations(desk, tasks)
     if everything:
         return tasks, populations
     due = _due(desk, {check.id: check for check in checks}, tasks)
@@ -178,6 +179,24 @@ def _named(desk: "Desk", names: Sequence[str]) -> "tuple[Check, ...]":
     words = {check.id for check in checks} | {check.control for check in checks}
     wanted = {known(name, words, "check or control") for name in names}
     return tuple(check for check in checks if not wanted or wanted & {check.id, check.control})
+
+
+def _with_declarations(desk: "Desk", tasks: "tuple[Task, ...]") -> "tuple[Task, ...]":
+    """The plan says beforehand which personal data each look may store.
+
+    What a collector declares that does not import is unknown: its failure may still name the address of its subject.
+    """
+    from muniment.evidence import CouldNotLook
+    from muniment.evidence.sensitive import declared_by
+
+    declared: dict[str, dict[str, tuple[str, ...]]] = {}
+    for id_ in {task.collector for task in tasks}:
+        try:
+            collector = desk.registry[id_].load()
+            declared[id_] = declared_by(collector.settings_type, collector.facts_type)
+        except CouldNotLook:
+            declared[id_] = {"ip": ("settings",)}
+    return tuple(task.model_copy(update={"declared": declared[task.collector]}) for task in tasks)
 
 
 def _due(desk: "Desk", checks: "dict[str, Check]", tasks: "tuple[Task, ...]") -> "tuple[Task, ...]":

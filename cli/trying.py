@@ -8,6 +8,7 @@ from muniment.evidence import Actor, EvidenceRecord, Plan, Start, Task, digest
 from muniment.evidence.collector import subject_of
 from muniment.evidence.registry import Registration, Registry
 from muniment.evidence.run import Look, open_eye, to_record
+from muniment.evidence.sensitive import declared_by
 
 STDIN = Path("/dev/stdin")
 
@@ -21,7 +22,8 @@ def look_once(registration: Registration, settings: Path, at: datetime) -> tuple
     """
     file = STDIN if str(settings) == "-" else settings
     base = Path.cwd() if file == STDIN else file.resolve().parent
-    read_settings = read(file, registration.load().settings_type).value
+    collector = registration.load()
+    read_settings = read(file, collector.settings_type).value
     task = Task(
         id="try",
         check="try",
@@ -29,6 +31,7 @@ def look_once(registration: Registration, settings: Path, at: datetime) -> tuple
         collector=registration.id,
         subject=subject_of(read_settings),
         settings=read_settings.model_dump(mode="json", by_alias=True),
+        declared=declared_by(collector.settings_type, collector.facts_type),
     )
     plan = Plan(planned=at, actor=Actor(name="try", trigger="try"), workspace=digest(b""), tasks=(task,))
     # Run numbers count from 1: the number 0 says that this record is in no store.

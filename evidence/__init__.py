@@ -31,6 +31,7 @@ from muniment.evidence.record import (
     Task,
     Tool,
 )
+from muniment.evidence.sensitive import Declared
 from muniment.evidence.verdict import Status, Verdict, failed, gravest, inconclusive, not_applicable, passed
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "ConfigError",
     "Content",
     "CouldNotLook",
+    "Declared",
     "End",
     "Errored",
     "EvidenceRecord",

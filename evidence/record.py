@@ -8,6 +8,7 @@ A run is recorded as three kinds of leaf: a `Start` with the whole plan, written
 `EvidenceRecord`s; and an `End` that counts planned against got.
 """
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -168,6 +169,11 @@ class Task(Frozen):
     subject: str
     settings: dict[str, JsonValue]
     valid_for: int | None = Field(None, description="Seconds for which the evidence speaks: cadence and grace", gt=0)
+    declared: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Personal data that a record of this task may hold: kind → fields of settings and facts",
+        exclude_if=operator.not_,
+    )
 
 
 class PlannedPopulation(Frozen):

@@ -156,7 +156,7 @@ def to_record(
 
     whole = record(seen.outcome)
     try:
-        line_of(whole)
+        line_of(whole, task.declared)
     except RecordRefused as refused:
         return record(Errored(cause=refused.code, message=refused.what))
     return whole

@@ -35,6 +35,7 @@ from muniment.evidence.errors import CouldNotLook
 from muniment.evidence.hosts import host_name
 from muniment.evidence.net import Address
 from muniment.evidence.record import Origin, Tool
+from muniment.evidence.sensitive import Declared
 from muniment.evidence.verdict import Verdict
 
 _MOST_ADDRESSES = 16  # gentle to the registries: each address may cost a request
@@ -58,7 +59,7 @@ Name = Annotated[str, AfterValidator(_has_words)]
 class Endpoint(Settings):
     """One endpoint, and whose it is said to be."""
 
-    host: Annotated[str, AfterValidator(host_name)] = Field(
+    host: Annotated[str, AfterValidator(host_name), Declared("ip")] = Field(
         description="Host name of the endpoint, without scheme, port and path"
     )
     owner: Name = Field(description="Name of the organisation that holds the domain, as the registry should have it")
@@ -68,12 +69,12 @@ class Endpoint(Settings):
         description="Declared processors: domains that CNAMEs may lead to, and organisations that may hold such "
         "domains or addresses. Once an organisation is named, each holder of an address must be the owner or named too",
     )
-    rdap_bootstrap: Path | str = Field(
+    rdap_bootstrap: Annotated[Path | str, Declared("ip")] = Field(
         IANA,
         description="File or URL in the format of RFC 9224 that says which RDAP server to ask; IANA's if left out. "
         "The servers that it names are asked wherever they are",
     )
-    resolver: Annotated[str, AfterValidator(_is_resolver)] | None = Field(
+    resolver: Annotated[Annotated[str, AfterValidator(_is_resolver)] | None, Declared("ip")] = Field(
         None, description="HOST:PORT of the resolver to ask; this machine's own if left out"
     )
     ranges: Path | None = Field(

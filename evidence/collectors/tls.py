@@ -42,6 +42,7 @@ from muniment.evidence.errors import CouldNotLook, InputFault
 from muniment.evidence.model import digest
 from muniment.evidence.net import Address, admit
 from muniment.evidence.record import Origin, Tool
+from muniment.evidence.sensitive import Declared
 from muniment.evidence.verdict import Verdict
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -59,7 +60,7 @@ def _is_host(text: str) -> str:
     return text
 
 
-Host = Annotated[str, AfterValidator(_is_host)]
+Host = Annotated[str, AfterValidator(_is_host), Declared("ip")]
 
 
 class TlsSettings(Settings):
@@ -71,7 +72,7 @@ class TlsSettings(Settings):
         None, description="Name to ask for and to find in the certificate; without it the host"
     )
     starttls: Protocol | None = Field(None, description="Protocol that goes over to TLS in the middle of a connection")
-    addresses: tuple[str, ...] | None = Field(
+    addresses: Annotated[tuple[str, ...] | None, Declared("ip")] = Field(
         None, min_length=1, description="IP addresses to look at instead of those that the name leads to"
     )
     trust: Path | None = Field(

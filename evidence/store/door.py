@@ -1,29 +1,18 @@
 """The door of the store: what a record must be to come in.
 
 A record belongs to the plan of its run, one record to a task; it is small enough to be read by a person; and it holds
-no secret. Secrets are looked for by their unmistakable shapes only: a false alarm would lose evidence.
+no secret, nor personal data that the task's collector did not declare (`sensitive.py`). The same holds for the plan.
 """
 
-import re
 from collections.abc import Sequence
 
-from muniment.evidence.errors import RecordRefused
+from muniment.evidence.errors import RecordRefused, UsageError
 from muniment.evidence.model import canonical
-from muniment.evidence.record import EvidenceRecord, Start, record_id
+from muniment.evidence.record import EvidenceRecord, Plan, Start, record_id
+from muniment.evidence.sensitive import Declarations, may_hold_any, sightings
 from muniment.evidence.store.layout import RECORD_BYTES
 
-_SECRETS = {
-    "a private key": (b"PRIVATE KEY", rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----"),
-    "a bearer token": (b"earer ", rb"\b[Bb]earer [A-Za-z0-9._~+/-]{20,}"),
-    "a JSON Web Token": (b"eyJ", rb"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
-    "an AWS access key": (b"AKIA", rb"\bAKIA[0-9A-Z]{16}\b"),
-    "a GitHub token": (b"gh", rb"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})"),
-    "a GitLab token": (b"glpat-", rb"\bglpat-[A-Za-z0-9_-]{20,}"),
-    "a Google API key": (b"AIza", rb"\bAIza[0-9A-Za-z_-]{35}\b"),
-    "a Slack token": (b"xox", rb"\bxox[abprs]-[0-9A-Za-z-]{20,}"),
-    "a Stripe key": (b"k_live_", rb"\b[rs]k_live_[0-9A-Za-z]{20,}"),
-}
-_PATTERNS = {what: (marker, re.compile(pattern)) for what, (marker, pattern) in _SECRETS.items()}
+_NOTHING: Declarations = {}
 
 
 def admitted(start: Start, records: Sequence[EvidenceRecord], missing: Sequence[str]) -> list[bytes]:
@@ -48,14 +37,39 @@ def admitted(start: Start, records: Sequence[EvidenceRecord], missing: Sequence[
             raise _refused("record.duplicate", record, f"task {record.task!r} has a record already")
         by_place[place] = record
     _refuse_holes(start, by_place, missing, places)
-    return [line_of(by_place[place]) for place in sorted(by_place)]
+    return [line_of(by_place[place], start.plan.tasks[place - 1].declared) for place in sorted(by_place)]
 
 
-def line_of(record: EvidenceRecord) -> bytes:
-    """The canonical bytes of a record that may come in.
+def admitted_plan(plan: Plan, line: bytes) -> None:
+    """A plan comes in only if it holds no secret, and no personal data but what its tasks declare.
+
+    `line` is the leaf that holds the plan.
 
     Raises:
-        RecordRefused: it has no canonical form, is too large, or holds what looks like a secret.
+        UsageError: with the task in `where`; the register or the check has to be mended, and nothing was looked at.
+    """
+    if not may_hold_any(line):
+        return
+    rest = {**plan.to_json(), "tasks": []}
+    parts = [("the plan", rest, _NOTHING)]
+    for place, task in enumerate(plan.tasks, start=1):
+        parts.append((f"task {place} of the plan", task.to_json(), task.declared))
+    for where, part, declared in parts:
+        seen = next(sightings(part, declared), None) if may_hold_any(canonical(part)) else None
+        if seen is not None:
+            raise UsageError(
+                seen.sentence,
+                where=where,
+                mend="take it out of the register or the check: what is planned is stored for ever",
+                code="plan.secret" if seen.secret else "plan.personal_data",
+            )
+
+
+def line_of(record: EvidenceRecord, declared: Declarations = _NOTHING) -> bytes:
+    """The canonical bytes of a record that may come in; `declared` is what its task says that it may hold.
+
+    Raises:
+        RecordRefused: it has no canonical form, is too large, or holds what looks like a secret or personal data.
     """
     try:
         line = canonical(record)
@@ -63,9 +77,10 @@ def line_of(record: EvidenceRecord) -> bytes:
         raise _refused("record.not_canonical", record, str(error)) from error
     if len(line) > RECORD_BYTES:
         raise _refused("record.too_large", record, f"it is {len(line)} bytes long; a record may have {RECORD_BYTES}")
-    for what, (marker, pattern) in _PATTERNS.items():
-        if marker in line and pattern.search(line):
-            raise _refused("record.secret", record, f"it holds what looks like {what}")
+    if may_hold_any(line):
+        seen = next(sightings(record.to_json(), declared), None)
+        if seen is not None:
+            raise _refused("record.secret" if seen.secret else "record.personal_data", record, seen.sentence)
     return line
 
 
@@ -89,6 +104,7 @@ def _refuse_holes(
 def _refused(code: str, record: EvidenceRecord, what: str) -> RecordRefused:
     mends = {
         "record.secret": "have the collector leave the secret out of its facts and messages",
+        "record.personal_data": "have the collector count instead, or declare the field: Annotated[…, Declared(…)]",
         "record.too_large": "have the collector keep counts and digests, not the data",
     }
     return RecordRefused(what, where=record.id, mend=mends.get(code), code=code)

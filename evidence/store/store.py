@@ -30,7 +30,7 @@ from muniment.evidence.record import (
 from muniment.evidence.store import anchor, layout
 from muniment.evidence.store.append import Draft, Head
 from muniment.evidence.store.commit import Writing, refuse_foreign_key, writing
-from muniment.evidence.store.door import admitted
+from muniment.evidence.store.door import admitted, admitted_plan
 from muniment.evidence.store.keys import Signer, Trust, trust_in
 from muniment.evidence.store.lock import unwritable
 from muniment.evidence.store.log import Log, LogEntry, open_log, parsed
@@ -111,6 +111,7 @@ class Store:
         """Store the plan as a new run, before the first look. The same plan again gives the run that is there.
 
         Raises:
+            UsageError: the plan holds a secret, or personal data that no task declares.
             StoreFault: the store cannot be written now, or the key is not one of the store's.
             IntegrityError: the head is not what was signed.
         """
@@ -130,12 +131,14 @@ class Store:
                 previous_root=head.checkpoint.root,
                 versions=_versions(),
             )
+            line = canonical(start)
+            admitted_plan(plan, line)
             folder = layout.run_folder(start)
             draft = Draft(
                 kind="run.start",
                 subject=layout.start_subject(start),
                 statement=f"{folder}/{layout.START_STATEMENT}",
-                pages={f"{folder}/{layout.START}": [canonical(start)]},
+                pages={f"{folder}/{layout.START}": [line]},
                 runs=start.run,
             )
             self._commit(writer, draft, head)

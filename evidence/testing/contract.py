@@ -21,6 +21,7 @@ from muniment.evidence.errors import RecordRefused, UsageError
 from muniment.evidence.model import Span, utc
 from muniment.evidence.record import Actor, EvidenceRecord, Method, Observed, Origin, Population, record_id
 from muniment.evidence.registry import AnyCollector, discover
+from muniment.evidence.sensitive import declared_by
 from muniment.evidence.store.door import line_of
 from muniment.evidence.testing.watch import watched
 from muniment.evidence.verdict import Verdict, inconclusive
@@ -289,7 +290,7 @@ def _refused(kind: type[AnyCollector], settings: Settings, outcome: Observed, at
         outcome=outcome,
     )
     try:
-        line_of(record)
+        line_of(record, declared_by(kind.settings_type, kind.facts_type))
     except RecordRefused as refused:
         return f"{refused.what}; {refused.mend}" if refused.mend else refused.what
     return None

@@ -140,7 +140,8 @@ def test_a_secret_in_the_facts_costs_the_record_and_not_the_run(tmp_path: Path) 
     key = "-----BEGIN PRIVATE KEY-----"
     source = GOOD.replace('query="read"', f'query="{key}"')
     record = to_record(seen_through(tmp_path, source), 0, _start_of_one(), recorded=NOW, previous={})
-    assert record.outcome == Errored(cause="record.secret", message="it holds what looks like a private key")
+    words = "outcome.origin.query holds what looks like a private key"
+    assert record.outcome == Errored(cause="record.secret", message=words)
     assert record.life.valid_until is None
 
 

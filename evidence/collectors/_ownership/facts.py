@@ -1,5 +1,7 @@
 """What was seen of an endpoint: where its name leads, who is registered on the way, and who holds the addresses."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from muniment.evidence.collector import Facts
@@ -8,6 +10,7 @@ from muniment.evidence.collectors._ownership.chain import End
 from muniment.evidence.collectors._ownership.ranges import Range
 from muniment.evidence.errors import CouldNotLook
 from muniment.evidence.model import Digest, Frozen, Instant
+from muniment.evidence.sensitive import Declared
 
 
 class Failure(Frozen):
@@ -84,11 +87,13 @@ class OwnershipFacts(Facts):
     domain: str = Field(description="The registrable domain of the host")
     chain: tuple[Hop, ...] = Field(min_length=1, description="The host, then the target of each CNAME")
     end: End
-    dns_failure: Failure | None = None
-    registrations: tuple[Registration, ...]
-    networks: tuple[Network, ...] = ()
+    dns_failure: Annotated[Failure | None, Declared("ip")] = None
+    registrations: Annotated[tuple[Registration, ...], Declared("ip")]
+    networks: Annotated[tuple[Network, ...], Declared("ip")] = ()
     addresses_left_out: int = 0
-    challenge: Challenge | None = Field(None, description="The look for the token, if the settings name one")
+    challenge: Annotated[Challenge | None, Declared("ip")] = Field(
+        None, description="The look for the token, if the settings name one"
+    )
     certified: Certified | None = Field(None, description="The certificate, if the settings name one")
 
     @property

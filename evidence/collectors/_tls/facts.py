@@ -3,12 +3,13 @@
 Certificates are listed once and pointed at by their place; addresses that showed the same are one sight.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
 from muniment.evidence.collector import Facts
 from muniment.evidence.model import Digest, Frozen, Instant
+from muniment.evidence.sensitive import Declared
 
 Trust = Literal["trusted", "incomplete", "self_signed", "unknown_root", "malformed"]
 
@@ -106,13 +107,17 @@ class Clock(Frozen):
 class TlsFacts(Facts):
     """All addresses of one endpoint."""
 
-    server_name: str = Field(description="The name or address that the certificates must cover")
-    sights: tuple[Sight, ...]
-    chains: tuple[Chain, ...] = ()
-    certificates: tuple[Certificate, ...] = ()
+    server_name: Annotated[str, Declared("ip")] = Field(
+        description="The name or address that the certificates must cover"
+    )
+    sights: Annotated[tuple[Sight, ...], Declared("ip")]
+    chains: Annotated[tuple[Chain, ...], Declared("ip")] = ()
+    certificates: Annotated[tuple[Certificate, ...], Declared("ip")] = ()
     connects: int = Field(ge=0, description="Connections that were made, all addresses together")
     resets: int = Field(0, ge=0, description="Connections that were reset before a later one got an answer")
-    clock: Clock | None = Field(None, description="The clock that is furthest off, of all addresses that told theirs")
+    clock: Annotated[Clock | None, Declared("ip")] = Field(
+        None, description="The clock that is furthest off, of all addresses that told theirs"
+    )
 
     def to_json(self) -> dict[str, JsonValue]:
         """Without what is None, so that the record stays small; it is read back as None."""

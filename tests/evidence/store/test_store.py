@@ -210,7 +210,7 @@ SECRETS = {
 @pytest.mark.parametrize("what", SECRETS)
 def test_a_record_with_a_secret_is_refused_and_the_secret_is_not_repeated(what: str, bench: Any, making: Any) -> None:
     start = bench.begin(tasks=1)
-    with pytest.raises(RecordRefused, match=f"it holds what looks like {what}") as caught:
+    with pytest.raises(RecordRefused, match=f"outcome.facts.note holds what looks like {what}") as caught:
         bench.finish(start, [making.record_at(start, 1, note=SECRETS[what])])
     assert SECRETS[what] not in f"{caught.value} {caught.value.mend}"
     hidden = making.record_at(start, 1).model_copy(update={"outcome": Errored(cause="x", message=SECRETS[what])})
