@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muniment.controls.model import DrawMethod, Stratum
-
 if TYPE_CHECKING:
     from muniment.cli.desk import Desk
-    from muniment.controls.model import Sample
+    from muniment.controls.model import DrawMethod, Sample, Stratum
 
 FILE = "registers/samples.yaml"
 
@@ -25,8 +23,10 @@ def sample(
     population: Annotated[str, typer.Argument(help="A check, a control, or `records` for all of them.")],
     size: Annotated[int, typer.Option("--size", "-n", min=1, help="How many to draw.")],
     seed: Annotated[str, typer.Option(help="The auditor's words, said after the evidence was collected.")],
-    method: Annotated[DrawMethod, typer.Option(help="How to draw.")] = DrawMethod.RANDOM,
-    by: Annotated[Stratum | None, typer.Option(help="What divides a stratified population.")] = None,
+    method: Annotated[str, typer.Option(help="How to draw: random, systematic or stratified.")] = "random",
+    by: Annotated[
+        str | None, typer.Option(help="What divides a stratified population: check, status, subject or month.")
+    ] = None,
     period: Annotated[str | None, typer.Option(help="Such as 2026 or 2026-Q3; otherwise the workspace's.")] = None,
     at_size: Annotated[int | None, typer.Option("--tree-size", help="The log as it was at so many leaves.")] = None,
     keep: Annotated[str | None, typer.Option("--keep", help=f"Write it to {FILE} under this name.")] = None,
@@ -43,24 +43,21 @@ def sample(
     from muniment.evidence import digest
     from muniment.evidence.errors import UsageError
 
-    if (method is DrawMethod.STRATIFIED) != (by is not None):
-        raise UsageError(
-            "a stratified sample needs --by, and no other takes it", mend="say --method stratified --by month"
-        )
+    how, divided = _way(method, by)
     if keep and not asked_by:
         raise UsageError("a sample that is kept says who asked for it", mend="say --asked-by NAME")
     desk = desk_of(context)
     at, store = desk.clock(), desk.store
     chosen = period_of(desk, period, at)
     tree_size, root = _head(desk, at_size)
-    items = sampling.population(store.records(), _known(desk, population), chosen, size=tree_size, by=by)
-    drawn = sampling.draw(items, size, seed=seed, root=root, method=method)
+    items = sampling.population(store.records(), _known(desk, population), chosen, size=tree_size, by=divided)
+    drawn = sampling.draw(items, size, seed=seed, root=root, method=how)
     made = Sample(
         id=keep or "sample",
         population=population,
         period=chosen,
-        method=method,
-        by=by,
+        method=how,
+        by=divided,
         size=size,
         seed=seed,
         asked_by=asked_by or desk.actor().name,
@@ -80,6 +77,24 @@ def sample(
     else:
         result().print(_told(made, kept=keep is not None), soft_wrap=True)
     return 0
+
+
+def _way(method: str, by: str | None) -> "tuple[DrawMethod, Stratum | None]":
+    """How to draw, in our own nouns.
+
+    Raises:
+        UsageError: there is no such method or stratum, or the two do not go together.
+    """
+    from muniment.cli.desk import known
+    from muniment.controls.model import DrawMethod, Stratum
+    from muniment.evidence.errors import UsageError
+
+    how = DrawMethod(known(method, DrawMethod, "method"))
+    divided = Stratum(known(by, Stratum, "stratum")) if by else None
+    if (how is DrawMethod.STRATIFIED) != (divided is not None):
+        mend = "say --method stratified --by month"
+        raise UsageError("a stratified sample needs --by, and no other takes it", mend=mend)
+    return how, divided
 
 
 def _known(desk: "Desk", name: str) -> str:
