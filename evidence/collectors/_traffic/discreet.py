@@ -1,0 +1,40 @@
+"""What may be written down of a capture: names that are plainly names, and pseudonyms for all else."""
+
+import hashlib
+import hmac
+import re
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}")
+_PERSONAL = re.compile(
+    r"[^@\s]+@[^@\s]+\.[^@\s]+"  # an e-mail address
+    r"|(?<!\d)\d{15}(?!\d)"  # an IMEI, or an IMSI
+    r"|(?:\+|(?<!\d)00)[1-9][\d ().\-]{6,18}\d|(?<!\d)0?\d{9,11}(?!\d)"  # a telephone number
+    r"|(?:[0-9A-Fa-f]{2}[:\-]){5}[0-9A-Fa-f]{2}"  # a MAC address
+)
+
+
+def looks_personal(text: str) -> bool:
+    """Whether a text holds what has the shape of an e-mail address, IMEI, telephone number or MAC address."""
+    return bool(_PERSONAL.search(text))
+
+
+def pseudonym(key: bytes, text: str) -> str:
+    """`~` and the first 16 hexadecimal digits of an HMAC-SHA256 (RFC 2104)."""
+    return f"~{hmac.new(key, text.encode('utf-8', 'surrogatepass'), hashlib.sha256).hexdigest()[:16]}"
+
+
+def name_or_pseudonym(key: bytes, text: str) -> str:
+    """The text itself where it is plainly the name of a field; else its pseudonym, for a key may hold a value."""
+    plain = _PLAIN.fullmatch(text) and sum(map(str.isdigit, text)) <= 4
+    return text if plain and not looks_personal(text) else pseudonym(key, text)
+
+
+def host_or_pseudonym(key: bytes, host: str) -> str:
+    """The host, with every label that may carry an identifier (personal shape, or six digits) as a pseudonym."""
+    if re.fullmatch(r"[0-9.]+|[0-9a-f:]+", host):
+        return host
+    shown = [
+        pseudonym(key, label) if looks_personal(label) or len(label) > 40 or sum(map(str.isdigit, label)) >= 6 else label
+        for label in host.split(".")
+    ]
+    return ".".join(shown)
