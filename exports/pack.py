@@ -313,12 +313,17 @@ def _gaps(
                 grade=_grade(finding, at),
                 cited=tuple(cited[each.id] for each in sorted(grave, key=lambda each: each.at)[::-1][:MOST_CITED]),
                 cited_total=len(grave),
-                codes=tuple(codes[code] for code in named if code in codes),
-                unexplained=tuple(code for code in named if code not in codes),
+                codes=tuple(codes[code] for code in dict.fromkeys(map(_plain, named)) if code in codes),
+                unexplained=tuple(code for code in named if _plain(code) not in codes),
                 criteria=_criteria(control, framework),
             )
         )
     return tuple(gaps)
+
+
+def _plain(code: str) -> str:
+    """A code without what it is about: `traffic.category:browsing_history` is explained as `traffic.category`."""
+    return code.partition(":")[0]
 
 
 def _grade(finding: Finding, at: datetime) -> str:

@@ -270,7 +270,7 @@ def _words(verdict: Verdict) -> str:
 
 def _undeclared(kind: type[AnyCollector], verdict: Verdict) -> str | None:
     declared = {code.id for code in kind.codes}
-    unknown = [code for code in verdict.codes if code not in declared]
+    unknown = [code for code in verdict.codes if code.partition(":")[0] not in declared]
     return f"{', '.join(unknown)}: add a `Code` to {kind.__name__}.codes" if declared and unknown else None
 
 

@@ -118,12 +118,12 @@ def _har(file: Path, reading: Reading) -> Iterator[Request]:
                     yield request
         except ijson.JSONError as error:
             if not some and "ncomplete" not in f"{type(error).__name__} {error}" and "remature" not in str(error):
-                raise _broken(file, "HAR") from None
+                raise broken(file, "HAR") from None
             reading.truncated = True
         except UnicodeDecodeError:
-            raise _broken(file, "HAR") from None
+            raise broken(file, "HAR") from None
     if not some and not reading.truncated and not _has_entries(file):
-        raise _broken(file, "HAR")
+        raise broken(file, "HAR")
 
 
 def _has_entries(file: Path) -> bool:
@@ -184,7 +184,7 @@ def _jsonl(file: Path, reading: Reading) -> Iterator[Request]:
             else:
                 reading.unreadable += 1
     if not good and not reading.truncated:
-        raise _broken(file, "JSONL of requests")
+        raise broken(file, "JSONL of requests")
 
 
 def _line(line: bytes) -> Request | None:
@@ -221,7 +221,7 @@ def _encodings(header: str) -> tuple[str, ...]:
     return tuple(each.strip().lower() for each in header.split(",") if each.strip())
 
 
-def _broken(file: Path, kind: str) -> InputFault:
+def broken(file: Path, kind: str) -> InputFault:
     return InputFault(
         "traffic.unreadable",
         f"the capture cannot be read as {kind}: it is damaged or of another kind",

@@ -94,7 +94,9 @@ def _hidden(data: bytes, found: Unpacked) -> bytes | None:
             return _inflated(data, name, found)
     if _BASE64.fullmatch(data):
         try:
-            plain = base64.b64decode(data.translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=") + b"=" * (-len(data.rstrip(b"=")) % 4))
+            plain = base64.b64decode(
+                data.translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=") + b"=" * (-len(data.rstrip(b"=")) % 4)
+            )
         except binascii.Error:
             return None
         if _is_meant(plain):
@@ -235,7 +237,12 @@ def _multipart(data: bytes, media_type: str, depth: int, found: Unpacked) -> Non
     for part in message.iter_parts():  # type: ignore[attr-defined]
         content = part.get_payload(decode=True) or b""
         name = part.get_param("name", header="content-disposition")
-        if name and part.get_filename() is None and content.isascii() and not _look_inside(content.decode(), depth, found):
+        if (
+            name
+            and part.get_filename() is None
+            and content.isascii()
+            and not _look_inside(content.decode(), depth, found)
+        ):
             fields[str(name)] = content.decode()
         elif part.get_filename() is not None or not content.isascii():
             _unfold(content, part.get_content_type(), depth + 1, found)

@@ -34,7 +34,9 @@ def host_or_pseudonym(key: bytes, host: str) -> str:
     if re.fullmatch(r"[0-9.]+|[0-9a-f:]+", host):
         return host
     shown = [
-        pseudonym(key, label) if looks_personal(label) or len(label) > 40 or sum(map(str.isdigit, label)) >= 6 else label
+        pseudonym(key, label)
+        if looks_personal(label) or len(label) > 40 or sum(map(str.isdigit, label)) >= 6
+        else label
         for label in host.split(".")
     ]
     return ".".join(shown)

@@ -9,7 +9,7 @@ from typing import Any
 
 import dpkt
 
-from muniment.evidence.collectors._traffic.capture import Reading, Request, _broken
+from muniment.evidence.collectors._traffic.capture import Reading, Request, broken
 from muniment.evidence.hosts import host_or_address
 
 _HEAD = 32 << 10  # bytes of each direction; a hello ends long before
@@ -28,7 +28,7 @@ class _Flow:
 def connections(file: Path, reading: Reading) -> Iterator[Request]:
     """One `Request` without content for each TCP connection whose beginning was captured, by SNI, else by address."""
     flows: dict[tuple[bytes, int, bytes, int], _Flow] = {}
-    seen_quic: set[tuple[bytes, int, bytes]] = set()
+    seen_quic: dict[tuple[bytes, int, bytes], float] = {}
     with file.open("rb") as stream:
         try:
             packets = dpkt.pcap.UniversalReader(stream)
@@ -37,7 +37,7 @@ def connections(file: Path, reading: Reading) -> Iterator[Request]:
                 _packet(at, data, link, flows, seen_quic, reading)
         except (ValueError, dpkt.NeedData):
             if not flows:
-                raise _broken(file, "pcap") from None
+                raise broken(file, "pcap") from None
             reading.truncated = True
     for flow in flows.values():
         name = _hello(_bytes(flow, 0), 1)
@@ -46,8 +46,8 @@ def connections(file: Path, reading: Reading) -> Iterator[Request]:
             reading.tls[str(version)] = reading.tls.get(str(version), 0) + 1
         yield Request(datetime.fromtimestamp(flow.at, UTC), _host(name) or flow.server, "", "", None)
     reading.quic = len(seen_quic)
-    for server, port, _ in sorted(seen_quic):
-        yield Request(datetime.fromtimestamp(float(port) * 0, UTC), str(ipaddress.ip_address(server)), "", "", None)
+    for (server, _, _), at in sorted(seen_quic.items()):
+        yield Request(datetime.fromtimestamp(at, UTC), str(ipaddress.ip_address(server)), "", "", None)
 
 
 def _packet(at: float, data: bytes, link: int, flows: Any, quic: Any, reading: Reading) -> None:
@@ -62,7 +62,7 @@ def _packet(at: float, data: bytes, link: int, flows: Any, quic: Any, reading: R
         return
     segment = packet.data
     if isinstance(segment, dpkt.udp.UDP) and segment.dport == 443:
-        quic.add((packet.dst, segment.sport, packet.src))
+        quic.setdefault((packet.dst, segment.sport, packet.src), float(at))
     if not isinstance(segment, dpkt.tcp.TCP):
         return
     out = (packet.src, segment.sport, packet.dst, segment.dport)
