@@ -148,7 +148,7 @@ class TrafficFacts(Facts):
 
 
 class Traffic(Collector[TrafficSettings, TrafficFacts]):
-    """A capture of an app's traffic: only declared hosts, only with consent, only allowed data, none in private mode."""
+    """A capture of an app's traffic: only declared hosts, only with consent, only listed data."""
 
     id = "traffic"
     subject_kind = "session"
@@ -192,7 +192,8 @@ class Traffic(Collector[TrafficSettings, TrafficFacts]):
             notes.append("traffic.page_level")
         if facts.layers:
             notes.append("traffic.encoded_payload")
-        told = f"{_many(facts.requests, 'request')} to {_many(len(facts.destinations), 'host')}, {facts.optional:,} not strictly necessary"
+        told = f"{_many(facts.requests, 'request')} to {_many(len(facts.destinations), 'host')}"
+        told = f"{told}, {facts.optional:,} not strictly necessary"
         if faults:
             return failed(f"{told}: {_listed(faults)}.", *faults, *doubts, *notes)
         if doubts:
@@ -230,15 +231,15 @@ class _Tally:
             self.sightings["traffic.endpoint_not_owned"] += 1
         at = [n for n in numbers if _fits(settings.endpoints[n], request)] if owned else []
         if any(settings.endpoints[n].necessary for n in at):
-            self._content(request, at, necessary=True)
+            self._content(request, at)
             return
         self.optional_hosts[host] += 1
         for code in _untimely(settings.session, request.at):
             self.sightings[code] += 1
         if owned:
-            self._content(request, at, necessary=False)
+            self._content(request, at)
 
-    def _content(self, request: "Request", numbers: list[int], *, necessary: bool) -> None:
+    def _content(self, request: "Request", numbers: list[int]) -> None:
         from muniment.evidence.collectors._traffic.decode import hides, unpack
 
         if request.body is None or request.missing:

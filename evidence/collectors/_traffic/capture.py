@@ -212,7 +212,7 @@ def _request(
     url: str, at: str, body: bytes | None, *, media_type: str, encodings: tuple[str, ...], missing: bool = False
 ) -> Request:
     parts = urlsplit(url)
-    instant = utc(datetime.fromisoformat(at.replace("Z", "+00:00")))
+    instant = utc(datetime.fromisoformat(at))
     host = host_or_address(parts.hostname or "") if parts.scheme in _SCHEMES else ""
     return Request(instant, host, parts.path or "/", parts.query, body, media_type, encodings, missing)
 

@@ -234,8 +234,9 @@ def _multipart(data: bytes, media_type: str, depth: int, found: Unpacked) -> Non
         found.opaque.add("broken_encoding")
         return
     fields = {}
-    for part in message.iter_parts():  # type: ignore[attr-defined]
-        content = part.get_payload(decode=True) or b""
+    for part in message.iter_parts():
+        raw = part.get_payload(decode=True)
+        content = raw if isinstance(raw, bytes) else b""
         name = part.get_param("name", header="content-disposition")
         if (
             name
