@@ -53,14 +53,14 @@ class Endpoint(Frozen):
 class Act(Frozen):
     """Consent as it changed during or before the session."""
 
-    state: Literal["given", "withdrawn"]
-    at: Instant
+    state: Literal["given", "withdrawn"] = Field(description="What the person did")
+    at: Instant = Field(description="When, with an offset")
 
 
 class Canary(Frozen):
     """A request that was sent on purpose, to show that the capture sees requests."""
 
-    host: str
+    host: str = Field(description="Its host name")
     path: str | None = Field(None, description="Exact path; a pcap has none")
 
 

@@ -10,25 +10,10 @@ from typing import Any
 import jsonschema_rs
 
 _WORDS = frozenset(
-    [
-        "type",
-        "properties",
-        "required",
-        "items",
-        "enum",
-        "const",
-        "pattern",
-        "format",
-        "minLength",
-        "maxLength",
-        "minimum",
-        "maximum",
-        "minItems",
-        "maxItems",
-        "additionalProperties",
-        "description",
-        "title",
-    ]
+    (
+        *("type", "properties", "required", "items", "enum", "const", "pattern", "format", "minLength", "maxLength"),
+        *("minimum", "maximum", "minItems", "maxItems", "additionalProperties", "description", "title"),
+    )
 )
 
 

@@ -45,7 +45,7 @@ class _TooMuch(Exception):
 
 
 def unpack(body: bytes, media_type: str, encodings: tuple[str, ...], query: str) -> Unpacked:
-    """Take the body and the query of one request apart. `encodings` are those of Content-Encoding, first applied first."""
+    """Take the body and the query of one request apart. `encodings`: Content-Encoding, in its order."""
     found = Unpacked()
     try:
         for encoding in reversed(encodings):
@@ -220,10 +220,8 @@ def _form(data: bytes, depth: int, found: Unpacked) -> None:
     if depth > DEPTH:
         found.opaque.add("too_deep")
         return
-    fields = {}
-    for name, value in parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=OBJECTS):
-        if not _look_inside(value, depth, found):
-            fields[name] = value
+    pairs = parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=OBJECTS)
+    fields = {name: value for name, value in pairs if not _look_inside(value, depth, found)}
     if fields:
         found.objects.append(fields)
 
