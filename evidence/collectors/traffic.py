@@ -297,7 +297,7 @@ class _Tally:
                     expected=self.requests + reading.unreadable,
                     collected=self.requests,
                     basis="the entries of the capture, read to its end",
-                    complete=not reading.truncated,
+                    complete=not (reading.truncated or reading.unreadable),
                 ),
                 tools=tuple(Tool(name=each, version=version(each)) for each in ("ijson", "dpkt", "jsonschema-rs")),
                 contents=tuple(
