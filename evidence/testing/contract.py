@@ -47,7 +47,9 @@ class Promise(StrEnum):
     PURE = "assess touches nothing: no file, no socket, no program, no clock"
     SAME = "the same facts at the same instant get the same verdict"
     DECLARED = "the codes of a verdict are among those that the class declares, if it declares any"
-    STORED = "the store takes the record: one way to spell it, small enough to read, no secret"
+    STORED = (
+        "the store takes the record: one way to spell it, small enough to read, no secret, no undeclared personal data"
+    )
 
 
 class PromiseBroken(AssertionError):

@@ -13,7 +13,13 @@ PAGE = (ROOT / "docs" / "auditors.md").read_text(encoding="utf-8")
 
 def test_every_fault_that_the_verifier_names_is_explained_and_none_that_it_does_not() -> None:
     named: set[str] = set()
-    for file in ("exports/verify.py", "exports/contents.py", "exports/seal.py", "evidence/store/note.py"):
+    for file in (
+        "exports/verify.py",
+        "exports/contents.py",
+        "exports/seal.py",
+        "exports/unzipped.py",
+        "evidence/store/note.py",
+    ):
         source = (ROOT / file).read_text(encoding="utf-8")
         named |= set(re.findall(r'"((?:\w+)\.[a-z_]+)"', source))
     codes = {each for each in named if not each.endswith((".json", ".jsonl", ".txt", ".sig"))}
