@@ -113,6 +113,7 @@ def run(
     Ctrl-C ends the looking, not the keeping: what was seen until then is stored, and what is missing is named.
     """
     from muniment.cli.console import bar
+    from muniment.cli.interrupt import heard
     from muniment.evidence import Plan
     from muniment.evidence.run import look_at_all, to_record
 
@@ -130,16 +131,17 @@ def run(
     previous: dict[tuple[str, str], str] = {}
     interrupted = False
     # A collector that prints would break the one JSON document on stdout.
-    with bar("Looking", rate=True) as shown, contextlib.redirect_stdout(sys.stderr):
+    with bar("Looking", rate=True) as shown, contextlib.redirect_stdout(sys.stderr), heard() as stopped:
         try:
             start = store.begin(plan, desk.signer, at=clock())
             _anchor(desk)  # the plan, before the first look
             desk.index.update(store)
             previous = {(row.check, row.subject): row.id for row in desk.index.latest(clock())}
-            for place, seen in look_at_all(plan, desk.registry, clock=clock, base=desk.root):
+            for place, seen in look_at_all(plan, desk.registry, clock=clock, base=desk.root, stopped=stopped):
                 looks[place] = seen
                 (progress or shown)(len(looks), len(tasks))
-        except KeyboardInterrupt:
+            interrupted = stopped()
+        except KeyboardInterrupt:  # pressed twice
             interrupted = True
     if start is None:  # interrupted while the plan was signed: the same plan again gives the run that is there
         start = store.begin(plan, desk.signer, at=clock())

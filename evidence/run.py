@@ -44,6 +44,8 @@ from muniment.evidence.store.door import line_of
 
 Clock = Callable[[], datetime]
 
+_ATTENTION = 0.2  # seconds between two questions whether to stop
+
 
 @dataclass(frozen=True)
 class Look:
@@ -109,11 +111,22 @@ def open_eye(task: Task, registry: Registry) -> Eye:
 
 
 def look_at_all(
-    plan: Plan, registry: Registry, *, clock: Clock, base: Path, limit: int = 16
+    plan: Plan,
+    registry: Registry,
+    *,
+    clock: Clock,
+    base: Path,
+    limit: int = 16,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[int, Look]]:
-    """Carry out a plan. Yields each look, with its place in the plan from 0, as it comes back."""
+    """Carry out a plan. Yields each look, with its place in the plan from 0, as it comes back.
+
+    `stopped` is asked a few times a second; once it says yes, what has come back is still given, and the rest is left.
+    """
     eyes: list[tuple[int, Eye]] = []
     for place, task in enumerate(plan.tasks):
+        if stopped():
+            return
         began = clock()
         try:
             eyes.append((place, open_eye(task, registry)))
@@ -121,7 +134,7 @@ def look_at_all(
             method = Method(collector=task.collector, version="unknown", parameters=task.settings)
             outcome = Errored(cause=error.cause, message=error.what, where=error.where)
             yield place, Look(task, method, "unknown", outcome, _span(began, clock))
-    yield from _look_side_by_side(eyes[::-1], clock, base, limit)
+    yield from _look_side_by_side(eyes[::-1], clock, base, limit, stopped)
 
 
 def to_record(
@@ -163,17 +176,17 @@ def to_record(
 
 
 def _look_side_by_side(
-    waiting: list[tuple[int, Eye]], clock: Clock, base: Path, limit: int
+    waiting: list[tuple[int, Eye]], clock: Clock, base: Path, limit: int, stopped: Callable[[], bool]
 ) -> Iterator[tuple[int, Look]]:
     done: queue.SimpleQueue[tuple[int, Look]] = queue.SimpleQueue()
     running: dict[int, _Running] = {}
-    while waiting or running:
+    while (waiting or running) and not stopped():
         while waiting and len(running) < limit:
             place, eye = waiting.pop()
             running[place] = _begin(place, eye, done, clock, base)
         patience = min(each.deadline for each in running.values()) - time.monotonic()
         try:
-            place, seen = done.get(timeout=max(0.0, patience))
+            place, seen = done.get(timeout=max(0.0, min(patience, _ATTENTION)))
         except queue.Empty:
             for each in [each for each in running.values() if each.deadline <= time.monotonic()]:
                 del running[each.place]
@@ -181,6 +194,10 @@ def _look_side_by_side(
         else:
             if running.pop(place, None):  # a look that was given up may still come back: too late
                 yield place, seen
+    while not done.empty():
+        place, seen = done.get()
+        if running.pop(place, None):
+            yield place, seen
 
 
 def _begin(place: int, eye: Eye, done: "queue.SimpleQueue[tuple[int, Look]]", clock: Clock, base: Path) -> _Running:
