@@ -1,6 +1,6 @@
 """`muniment import`: take in what another tool reports, byte for byte, and sort it by the controls that it serves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -216,7 +216,8 @@ def _record(desk: "Desk", reading: "Reading", parts: "list[Part]") -> "tuple[Sta
                 recorded=recorded,
                 previous=previous.get((task.check, task.subject)),
                 package=f"muniment {version('muniment')}",
-            )
+            ),
+            task.declared,
         )
         for place, (task, part) in enumerate(zip(tasks, parts, strict=True))
     )
@@ -226,14 +227,14 @@ def _record(desk: "Desk", reading: "Reading", parts: "list[Part]") -> "tuple[Sta
     return start, records
 
 
-def _admitted(record: "EvidenceRecord") -> "EvidenceRecord":
+def _admitted(record: "EvidenceRecord", declared: "Mapping[str, tuple[str, ...]]") -> "EvidenceRecord":
     """The record; where the store would refuse it, one that says why, so that the others are still kept."""
     from muniment.evidence import Errored, Life
     from muniment.evidence.errors import RecordRefused
     from muniment.evidence.store.door import line_of
 
     try:
-        line_of(record)
+        line_of(record, declared)
     except RecordRefused as refused:
         why = Errored(cause=refused.code, message=refused.what)
         return record.model_copy(update={"outcome": why, "life": Life(previous=record.life.previous)})

@@ -75,6 +75,7 @@ def task_of(reading: Reading, part: Part) -> Task:
             "rules": f"sha256:{rules.document.sha256}" if rules else None,
         },
         valid_for=rules.valid_for if rules else None,
+        declared={"ip": ("facts.units",)} if "host" in reading.format.fields else {},  # a scanner of hosts names them
     )
 
 

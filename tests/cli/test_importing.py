@@ -218,6 +218,23 @@ def test_a_report_with_a_secret_becomes_an_errored_record(bring):
     assert token not in said.out
 
 
+def scan(finding):
+    """A report of testssl.sh about a host that it names by address."""
+    line = {"id": "SSLv3", "ip": "host.example/192.0.2.7", "port": "443", "severity": "HIGH", "finding": finding}
+    end = {"id": "scanTime", "ip": "host.example/192.0.2.7", "port": "443", "severity": "INFO", "finding": "9"}
+    return json.dumps([line, end])
+
+
+@pytest.mark.parametrize(
+    ("finding", "code"), [("offered", "import.failed"), ("ask ada@host.example", "record.personal_data")]
+)
+def test_a_scanner_may_name_hosts_by_address_but_no_person(bring, finding, code):
+    rules = "name: scans\ncadence: 1d\nrules:\n- control: GOV-2\n"
+    said = bring(scan(finding), "--json", name="t.json", format_="testssl", rules=rules)
+    assert said.json["parts"][0]["verdict"]["codes"] == [code]
+    assert "ada@" not in said.out
+
+
 def test_a_catalogue_of_another_program_becomes_a_framework_of_the_workspace(acme, muniment, tmp_path):
     metadata = {
         "title": "House 2025",
