@@ -108,7 +108,11 @@ def started(root: Path) -> "subprocess.Popen[bytes]":
     """A collect in a process of its own, that has begun its run and hangs in its second subject."""
     hang = "        import threading\n        if 'privacy' in settings.path.name: threading.Event().wait()\n"
     break_collector(root, OBSERVE, hang + OBSERVE)
-    words = [sys.executable, "-c", "from muniment.cli.main import main; main()", "-w", str(root), "collect"]
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's `&` has it ignored
+        "from muniment.cli.main import main; main()"
+    )
+    words = [sys.executable, "-c", program, "-w", str(root), "collect"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     end = time.monotonic() + 60
     while not any(Store.open(root / "evidence.git").runs()):
