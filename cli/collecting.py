@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from muniment.cli.desk import Desk
     from muniment.controls.model import Check
     from muniment.evidence import Actor, End, EvidenceRecord, InputFault, PlannedPopulation, Start, Task
-    from muniment.evidence.run import Look
+    from muniment.evidence.look import Look
 
 NOTHING_COLLECTED = 3
 INPUT_FAULT = 2
@@ -85,12 +85,12 @@ def planned(
         ConfigError: a check names a collector that is not there, or a setting that it does not have.
     """
     from muniment.controls.workspace import check_collectors, plan_tasks
+    from muniment.evidence.process import fill_in
 
     workspace = desk.workspace
     check_collectors(workspace, set(desk.registry))
     checks = _named(desk, names)
-    types = desk.registry.settings_types({check.collector for check in checks})
-    tasks, populations = plan_tasks(workspace, types, checks)
+    tasks, populations = plan_tasks(workspace, lambda asked: fill_in(desk.registry, asked, desk.root), checks)
     if everything:
         return tasks, populations
     due = _due(desk, {check.id: check for check in checks}, tasks)
@@ -113,9 +113,10 @@ def run(
     """
     from muniment.cli.console import bar
     from muniment.evidence import Plan
+    from muniment.evidence.lock import read_lock
     from muniment.evidence.run import look_at_all, to_record
 
-    clock, store = desk.clock, desk.store
+    clock, store, lock = desk.clock, desk.store, read_lock(desk.root)
     plan = Plan(
         planned=clock(),
         actor=actor,
@@ -134,7 +135,7 @@ def run(
             start = store.begin(plan, desk.signer, at=clock())
             desk.index.update(store)
             previous = {(row.check, row.subject): row.id for row in desk.index.latest(clock())}
-            for place, seen in look_at_all(plan, desk.registry, clock=clock, base=desk.root):
+            for place, seen in look_at_all(plan, desk.registry, clock=clock, base=desk.root, lock=lock):
                 looks[place] = seen
                 (progress or shown)(len(looks), len(tasks))
         except KeyboardInterrupt:
