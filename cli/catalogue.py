@@ -1,6 +1,5 @@
 """`muniment controls` and `frameworks`: what there is to choose from, and what was chosen."""
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -160,7 +159,9 @@ def show_framework(
 @frameworks_app.command("import")
 def import_framework(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A framework file in YAML.")],
+    file: Annotated[
+        Path, typer.Argument(help="A framework file in YAML, an OSCAL catalogue in JSON, or a CISO Assistant library.")
+    ],
     as_json: Json = False,
 ) -> int:
     """Take a framework file of your own into the workspace, for instance licensed criteria."""
@@ -168,15 +169,23 @@ def import_framework(
     from muniment.cli.desk import desk_of
     from muniment.cli.words import counted
     from muniment.controls.catalog import framework_files, load_framework_file
+    from muniment.controls.foreign import framework_from, is_foreign, spelled
     from muniment.evidence.errors import UsageError
 
-    root = desk_of(context).root
-    framework = load_framework_file(file)
+    desk = desk_of(context)
+    root = desk.root
+    if not file.is_file():
+        raise UsageError("there is no such file", where=str(file))
+    if is_foreign(file):
+        framework = framework_from(file, desk.clock().date())
+        content = spelled(framework).encode()
+    else:
+        framework, content = load_framework_file(file), file.read_bytes()
     target = root / "frameworks" / f"{framework.id}.yaml"
     there = framework_files([root / "frameworks"]).get(framework.id)
     if there is not None and there != target:
         raise UsageError(f"the product has a framework {framework.id!r} of its own", mend="give yours another id")
-    if there is not None and target.read_bytes() != file.read_bytes():
+    if there is not None and target.read_bytes() != content:
         raise UsageError(
             f"the workspace has another {framework.id!r} already",
             where=str(target),
@@ -184,15 +193,34 @@ def import_framework(
         )
     target.parent.mkdir(exist_ok=True)
     if there is None:
-        shutil.copyfile(file, target)
+        _write_checked(target, content)
     if as_json:
-        print_json("muniment.framework-import/1", framework=framework.id, criteria=len(framework.criteria))
+        print_json(
+            "muniment.framework-import/1",
+            framework=framework.id,
+            groups=len(framework.groups),
+            criteria=len(framework.criteria),
+            confidence=framework.confidence.level,
+        )
     else:
         result().print(
             f"{counted(len(framework.criteria), 'criterion', 'criteria')}, kept in {target.relative_to(root)}.\n"
             f"Add {framework.id} to `frameworks` in muniment.yaml to work with it."
         )
     return 0
+
+
+def _write_checked(target: Path, content: bytes) -> None:
+    """Write a framework file, unless it does not hold together."""
+    from muniment.controls.catalog import load_framework_file
+
+    coming = target.with_suffix(".coming")
+    try:
+        coming.write_bytes(content)
+        load_framework_file(coming)
+        coming.rename(target)
+    finally:
+        coming.unlink(missing_ok=True)
 
 
 def _controls(context: typer.Context) -> "dict[str, Control]":

@@ -12,6 +12,7 @@ can be made again tomorrow.
   enough for an auditor (ISA 500, on inquiry). A control that a machine can show only in part passes on its evidence
   and a valid attestation together (`evidence.unattested` where there is none).
 * Exceptions stand beside a verdict and never change it.
+* A report that was imported for a control in the period is one more check of it: the weakest link still counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from muniment.controls.checks import FRESHNESS, Elapsed, Series, check_result, plans_of, retired_result, series_of
+from muniment.controls.checks import (
+    FRESHNESS,
+    Elapsed,
+    Series,
+    check_result,
+    imported_checks,
+    plans_of,
+    retired_result,
+    series_of,
+)
 from muniment.controls.coverage import permille
 from muniment.controls.criteria import claim_results, criterion_results
 from muniment.controls.model import (
@@ -60,12 +70,20 @@ def assess(
         name: check_result(workspace, check, series.get(name, {}), plans.get(name, ()), elapsed)
         for name, check in checks.items()
     }
-    retired = _retired(series.keys() - checks.keys(), series, elapsed)
+    imported = imported_checks(series, elapsed)
+    results |= {
+        check.id: check_result(workspace, check, series[check.id], plans.get(check.id, ()), elapsed)
+        for check in imported
+    }
+    retired = _retired(series.keys() - results.keys(), series, elapsed)
     findings = {
         control.id: _finding(
             workspace,
             control,
-            tuple(results[check.id] for check in control.checks),
+            tuple(
+                results[check.id]
+                for check in (*control.checks, *(each for each in imported if each.control == control.id))
+            ),
             retired.get(control.id, ()),
             elapsed,
         )

@@ -14,6 +14,8 @@ from muniment.evidence.verdict import NOTHING, Status, Verdict, gravest, inconcl
 
 Series: TypeAlias = Mapping[str, Sequence[Look]]  # by subject, each in the order of time
 
+IMPORTED = "import."  # how the collectors' ids of imported reports begin
+
 FRESHNESS: tuple[Freshness, ...] = ("fresh", "due", "stale", "none")  # from the best to the worst
 
 
@@ -126,6 +128,28 @@ def check_result(
         freshness=_freshness([each.freshness for each in standings.values()]),
         worst_in_period=worst(held),
     )
+
+
+def imported_checks(series: Mapping[str, Series], elapsed: Elapsed) -> tuple[Check, ...]:
+    """The series of imported reports that say something of the elapsed time, each as a check of its control."""
+    checks = []
+    for name, subjects in sorted(series.items()):
+        looks = [look for each in subjects.values() for look in each if elapsed.holds(look)]
+        last = max(looks, key=lambda look: look.stored.leaf, default=None)
+        if last is not None and last.stored.record.method.collector.startswith(IMPORTED):
+            record = last.stored.record
+            cadence = record.method.parameters.get("cadence")
+            checks += [
+                Check(
+                    id=name,
+                    control=control,
+                    collector=record.method.collector,
+                    subject=record.subject,
+                    cadence=cadence if isinstance(cadence, int) else 1,
+                )
+                for control in record.controls
+            ]
+    return tuple(checks)
 
 
 def retired_result(name: str, series: Series, elapsed: Elapsed) -> CheckResult:

@@ -24,6 +24,7 @@ from muniment.controls.model import (
     Claim,
     CollectorKind,
     Framework,
+    Notify,
     Processor,
     Relationship,
     Review,
@@ -33,6 +34,7 @@ from muniment.controls.period import midnight, parse_duration, parse_period
 from muniment.evidence.errors import UsageError
 from muniment.evidence.hosts import host_or_address
 from muniment.evidence.model import Frozen
+from muniment.evidence.verdict import Status
 
 
 def _a_zone(text: str) -> str:
@@ -66,6 +68,12 @@ class Keys(Frozen):
     trust: FileReference = "file:trust.json"
 
 
+class NotifyRow(Notify):
+    """`notify` of `muniment.yaml`."""
+
+    ahead: Duration = Field(1_209_600, gt=0, description="How long before its end a thing is announced")
+
+
 class Manifest(Frozen):
     """`muniment.yaml`: who the organisation is, and where its things lie."""
 
@@ -81,6 +89,7 @@ class Manifest(Frozen):
         "sqlite:///.muniment/index.db", description="A database URL, or `env:NAME` where it has a secret"
     )
     keys: Keys = Keys()
+    notify: NotifyRow | None = Field(None, description="Who is told of what fails, has gone stale or is about to end")
 
     @field_validator("period")
     @classmethod
@@ -324,6 +333,35 @@ class AttestationsFile(Frozen):
     attestations: tuple[AttestationRow, ...]
 
 
+Patterns = str | int | tuple[str | int, ...]  # one value, or several of which one must match
+
+
+class RuleRow(Frozen):
+    """One mapping. Without `match`, every unit serves the control."""
+
+    control: str
+    match: dict[str, Patterns] = Field(default_factory=dict)
+
+
+class ListingRow(Frozen):
+    """Which columns of a listing name a row and say how it stands. The id is kept: choose one that names no person."""
+
+    id: str | None = None
+    status: str | None = None
+
+
+class RulesFile(Frozen):
+    """A rule file of `muniment import`, best kept as `imports/NAME.yaml` in the workspace."""
+
+    name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]*[A-Za-z0-9][^\x00-\x1f]*$")
+    cadence: Duration = Field(gt=0)
+    grace: Duration = Field(0, ge=0)
+    zone: Zone | None = None
+    listing: ListingRow = ListingRow()
+    statuses: dict[str, Status] = Field(default_factory=dict, description="What the tool's words mean, in our statuses")
+    rules: tuple[RuleRow, ...] = Field(min_length=1)
+
+
 FILES: dict[str, type[Frozen]] = {
     "muniment": Manifest,
     "controls": ControlsFile,
@@ -334,6 +372,7 @@ FILES: dict[str, type[Frozen]] = {
     "exceptions": ExceptionsFile,
     "attestations": AttestationsFile,
     "register": RegisterFile,
+    "rules": RulesFile,
     "framework": Framework,
 }
 

@@ -123,6 +123,7 @@ def load_workspace(root: Path) -> Workspace:
         trust_path=_referred(home, written.keys.trust),
         digest=_digest(root, files),
         places={**adopted.places, **_register_places(registers.values())},
+        notify=written.notify,
     )
 
 

@@ -360,6 +360,7 @@ def test_every_kind_of_file_has_a_json_schema_that_forbids_unknown_keys() -> Non
         "exceptions",
         "attestations",
         "register",
+        "rules",
         "framework",
     ]
     assert all(schema["additionalProperties"] is False for schema in made.values())
