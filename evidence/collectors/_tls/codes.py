@@ -20,13 +20,13 @@ CODES = (
     Code(
         "tls.version.no_modern",
         "The server agrees to no version that the policy allows with a suite that it allows.",
-        "The policy's lists of versions and suites",
+        "The policy's lists of versions and suites; RFC 9325 sections 3.1.1 and 4.2",
         "Turn TLS 1.3 on, or TLS 1.2 with suites of the policy.",
     ),
     Code(
         "tls.version.missing",
         "The server does not agree to a version that the policy demands.",
-        "NIST SP 800-52r2 and RFC 9325 section 3.1.1, or the policy's rule",
+        "NIST SP 800-52r2 section 3.1 and RFC 9325 section 3.1.1, or the policy's rule",
         "Turn the version on.",
     ),
     Code(
@@ -50,13 +50,14 @@ CODES = (
     Code(
         "tls.group.not_allowed",
         "The server agrees to a key exchange group that the policy does not allow.",
-        "The policy's list of groups",
+        "The policy's list of groups; BSI TR-02102-2 sections 3.3.2 and 3.4.2, NIST SP 800-52r2 section 3.4.2.2",
         "Take the group out of the server's list.",
     ),
     Code(
         "tls.group.advised",
         "The server agrees to none of the key exchange groups that the policy asks for.",
-        "RFC 9325 section 4.2.1, or the policy's rule; a post-quantum group is X25519MLKEM768",
+        "RFC 9325 section 4.2.1 (a note), NIST SP 800-52r2 section 3.4.2.2 (a fail), or the policy's rule; a post-quantum "
+        "group is X25519MLKEM768",
         "Add the group to the server's list.",
     ),
     Code(
@@ -122,7 +123,7 @@ CODES = (
     Code(
         "tls.cert.key_type",
         "The certificate's kind of key is not one that the policy allows.",
-        "The policy's list of key types",
+        "The policy's list of key types; BSI TR-02102-2 sections 3.3.3 and 3.4.3, NIST SP 800-52r2 section 3.2",
         f"{_RENEW} for a key of an allowed kind.",
     ),
     Code(
@@ -134,7 +135,7 @@ CODES = (
     Code(
         "tls.cert.curve",
         "The certificate's ECDSA key is on a curve that the policy does not allow.",
-        "The policy's list of curves",
+        "The policy's list of curves; BSI TR-02102-2 sections 3.3.3 and 3.4.3, NIST SP 800-52r2 section 3.2",
         f"{_RENEW} for a key on an allowed curve.",
     ),
     Code(
@@ -146,13 +147,13 @@ CODES = (
     Code(
         "tls.cert.signature",
         "The certificate is signed with a sound algorithm that the policy does not list.",
-        "The policy's list of certificate signatures",
+        "The policy's list of certificate signatures; BSI TR-02102-2 section 3.4.3, NIST SP 800-52r2 section 3.3",
         f"{_RENEW} with an algorithm of the list.",
     ),
     Code(
         "tls.cert.lifespan",
         "The time from the certificate's first to its last day is longer than the policy allows.",
-        "The policy's longest lifespan",
+        "The policy's longest lifespan; NIST SP 800-52r2 section 3.2.1",
         f"{_RENEW} for a shorter time; automate the renewal.",
     ),
     Code(
@@ -170,7 +171,7 @@ CODES = (
     Code(
         "tls.ocsp.missing",
         "The certificate names an OCSP responder, and the server staples no response.",
-        "RFC 6066 section 8, and the policy's rule",
+        "RFC 6066 section 8, RFC 9325 section 7.5, NIST SP 800-52r2 section 3.4.1.5, and the policy's rule",
         "Turn OCSP stapling on.",
     ),
     Code(

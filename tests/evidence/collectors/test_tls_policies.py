@@ -1,6 +1,7 @@
 """Policies are files: those that come with the product, and those that a workspace keeps in a folder of its own."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,6 +63,8 @@ def test_every_policy_says_where_it_comes_from_and_every_rule_where_it_stands() 
         for rule in policy.rules:
             assert rule.code in known
             assert rule.sentence.endswith(".")
+            if not id_.startswith("mozilla-"):  # whose source is a JSON file, and whose clauses are its keys
+                assert re.match(r"sections? \d+(\.\d+)+", rule.clause), rule.clause
 
 
 def test_a_workspace_judges_by_a_policy_of_its_own(tmp_path: Path) -> None:

@@ -129,14 +129,14 @@ def test_hsts_and_the_clock_are_read_over_the_proven_handshake(listen: Listen, f
     assert (facts.sights[0].http, facts.sights[0].hsts) == (302, 63072000)
     assert facts.clock is not None
     assert (facts.clock.date, facts.clock.skew) == (NOW, 0)
-    assert (verdict.status, verdict.codes) == ("pass", ("tls.group.advised",))
+    assert (verdict.status, verdict.codes) == ("pass", ("tls.group.advised", "tls.ocsp.missing"))
     assert facts.connects <= 20
 
 
 def test_missing_hsts_is_a_note_where_the_policy_asks_for_it(listen: Listen, folder: Path) -> None:
     port = listen(http(date()))
     facts, verdict = look(port, folder, policy="rfc9325")
-    assert (verdict.status, verdict.codes) == ("pass", ("tls.hsts.missing", "tls.group.advised"))
+    assert (verdict.status, verdict.codes) == ("pass", ("tls.hsts.missing", "tls.group.advised", "tls.ocsp.missing"))
     assert Tls().assess(TlsSettings(host="a.example"), facts, NOW).codes == ()
 
 
