@@ -56,8 +56,8 @@ CODES = (
     Code(
         "tls.group.advised",
         "The server agrees to none of the key exchange groups that the policy asks for.",
-        "RFC 9325 section 4.2.1 (a note), NIST SP 800-52r2 section 3.4.2.2 (a fail), or the policy's rule; a post-quantum "
-        "group is X25519MLKEM768",
+        "RFC 9325 section 4.2.1 (a note), NIST SP 800-52r2 section 3.4.2.2 (a fail), or the policy's rule; a "
+        "post-quantum group is X25519MLKEM768",
         "Add the group to the server's list.",
     ),
     Code(

@@ -104,7 +104,9 @@ def test_a_version_that_a_policy_demands_is_missed() -> None:
 
 
 def test_nist_asks_for_one_of_two_curves() -> None:
-    facts = with_sight(suites=("TLS_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"), groups=("secp521r1",))
+    facts = with_sight(
+        suites=("TLS_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"), groups=("secp521r1",)
+    )
     verdict = judged(facts, policy="nist-sp-800-52r2")
     assert (verdict.status, verdict.codes) == (Status.FAIL, ("tls.group.advised",))
     assert "does not accept group secp256r1 or secp384r1 [section 3.4.2.2, Supported Groups]" in verdict.message
