@@ -1,9 +1,17 @@
-"""The rule of the whole run: where MUNIMENT_NO_SKIPS is 1, as in CI, a skipped test fails the run and is named."""
+"""The rules of the whole run.
+
+Where MUNIMENT_NO_SKIPS is 1, as in CI, a skipped test fails the run and is named. `--faults long` is what `make faults`
+asks for: each fault and attack many times, instead of the few of each change.
+"""
 
 import os
 
 import pytest
 from _pytest.terminal import TerminalReporter
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", choices=("short", "long"), default="short", help="how often each fault is planted")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
