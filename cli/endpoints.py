@@ -165,10 +165,11 @@ def _expiries(states: "Sequence[EndpointState]", origin: str) -> "list[Expiry]":
 def _tell_states(console: "Console", states: "Sequence[EndpointState]", found: "Drift", zone: str) -> None:
     from muniment.cli.console import status_text, table
     from muniment.cli.words import counted
+    from muniment.evidence.hosts import in_letters
 
     rows = [
         (
-            each.subject,
+            in_letters(each.subject),
             status_text(each.verdict.status),
             _day(each.certificate_expires, zone),
             _day(each.domain_expires, zone),

@@ -35,6 +35,20 @@ def host_name(text: str) -> str:
     return name
 
 
+def in_letters(name: str) -> str:
+    """`bücher.example (xn--bcher-kva.example)` for a name that A-labels make unreadable, any other name as it is.
+
+    Never the letters alone: two scripts may have letters that look the same (UTS 39). A port may follow the name.
+    """
+    host, colon, port = name.partition(":")
+    if "xn--" not in host:
+        return name
+    try:
+        return f"{idna.decode(host)}{colon}{port} ({name})"
+    except (idna.IDNAError, UnicodeError):  # it says that it is one, and is none
+        return name
+
+
 def host_or_address(text: str) -> str:
     """A host name as `host_name` spells it, or an IP address in its shortest form (RFC 5952).
 

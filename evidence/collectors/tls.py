@@ -10,7 +10,6 @@ staple, and the groups that a server of TLS 1.3 would take in TLS 1.2 only.
 """
 
 import asyncio
-import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -24,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
+from muniment.evidence.bounded import MIB, read_at_most
 from muniment.evidence.collector import Collector, Settings
 from muniment.evidence.collectors._tls.certificates import Presented, TrustStore, sort_out
 from muniment.evidence.collectors._tls.codes import CODES
@@ -39,6 +39,7 @@ from muniment.evidence.collectors._tls.session import client_context
 from muniment.evidence.collectors._tls.starttls import Protocol
 from muniment.evidence.collectors._tls.suites import GROUPS, SUITES, VERSIONS
 from muniment.evidence.errors import CouldNotLook, InputFault
+from muniment.evidence.hosts import host_or_address
 from muniment.evidence.model import digest
 from muniment.evidence.net import Address, admit
 from muniment.evidence.record import Origin, Tool
@@ -47,26 +48,16 @@ from muniment.evidence.verdict import Verdict
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+Host = Annotated[str, AfterValidator(host_or_address), Declared("ip")]
 
-
-def _is_host(text: str) -> str:
-    """A host name in A-labels or an IP address (RFC 1123 section 2.1, RFC 5890)."""
-    if not text.isascii():
-        raise ValueError(f"{text!r} is not ASCII: write the name in A-labels (xn--…)")
-    labels = text.removesuffix(".").split(".")
-    if not is_literal(text) and not (len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels)):
-        raise ValueError(f"{text!r} is neither a host name nor an IP address (no scheme, port or path)")
-    return text
-
-
-Host = Annotated[str, AfterValidator(_is_host), Declared("ip")]
+_LARGEST = 4 * MIB  # of a trust file; Mozilla's has 0.3
+_MOST_ADDRESSES = 32  # of one name; each costs some twenty connections
 
 
 class TlsSettings(Settings):
     """One endpoint, and what it must be like."""
 
-    host: Host = Field(description="Host name in A-labels, or IP address")
+    host: Host = Field(description="Host name, or IP address; a name in letters of any script is kept in A-labels")
     port: int = Field(443, ge=1, le=65535, description="TCP port")
     server_name: Host | None = Field(
         None, description="Name to ask for and to find in the certificate; without it the host"
@@ -149,7 +140,8 @@ class Tls(Collector[TlsSettings, TlsFacts]):
 
     async def _look(self, settings: TlsSettings) -> TlsFacts:
         store, tool = _trust(settings.trust)
-        addresses = await self._addresses(settings)
+        found = await self._addresses(settings)
+        addresses = found[:_MOST_ADDRESSES]
         deadline = asyncio.get_running_loop().time() + 2 * settings.timeout
         context, identity = _client(settings)
         diallers = [
@@ -169,7 +161,8 @@ class Tls(Collector[TlsSettings, TlsFacts]):
         failures = [seen.failure for seen in looks if seen.failure and seen.failure.cause != "tls.absent"]
         if len(failures) == len(looks):
             raise CouldNotLook(failures[0].cause, failures[0].message, where=f"{settings.host}:{settings.port}")
-        return _facts(settings, looks, store, tool, identity)
+        facts = _facts(settings, looks, store, tool, identity)
+        return facts.model_copy(update={"addresses_left_out": len(found) - len(addresses)})
 
     def assess(self, settings: TlsSettings, facts: TlsFacts, at: datetime) -> Verdict:
         """Judge by the policy of the settings; what the others say is told and decides nothing."""
@@ -207,7 +200,7 @@ async def _system_resolver(host: str, port: int) -> Sequence[str]:
 def _trust(path: Path | None) -> tuple[TrustStore, Tool]:
     file = path or Path(certifi.where())
     try:
-        pem = file.read_bytes()
+        pem = read_at_most(file, _LARGEST)
         store = TrustStore.of(pem)
     except (OSError, ValueError) as error:
         raise InputFault(
@@ -224,8 +217,10 @@ def _client(settings: TlsSettings) -> tuple[ssl.SSLContext, str | None]:
     """What the full handshake is made with, and who that says it is: never the key."""
     file = settings.client_certificate
     try:
+        shown = x509.load_pem_x509_certificates(read_at_most(file, MIB))[0] if file else None
+        if settings.client_key:
+            read_at_most(settings.client_key, MIB)  # by whom it is read next waits for pipes and takes any size
         context = client_context(file, settings.client_key)
-        shown = x509.load_pem_x509_certificates(file.read_bytes())[0] if file else None
     except (OSError, ValueError) as error:
         raise InputFault(
             "tls.client_certificate_unreadable",
@@ -237,7 +232,7 @@ def _client(settings: TlsSettings) -> tuple[ssl.SSLContext, str | None]:
 
 
 def _server_name(settings: TlsSettings) -> str:
-    return (settings.server_name or settings.host).removesuffix(".")
+    return settings.server_name or settings.host
 
 
 def _facts(

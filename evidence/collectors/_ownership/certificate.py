@@ -16,9 +16,11 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from muniment.evidence.bounded import MIB, read_at_most
 from muniment.evidence.collectors._ownership.facts import Certified
 from muniment.evidence.errors import InputFault
 
+_LARGEST = 4 * MIB  # the roots of the public have 0.3
 _VALIDATED = {"2.23.140.1.1", "2.23.140.1.2.2"}  # extended validation, organisation validation
 
 
@@ -58,7 +60,7 @@ def _store(file: Path, pem: bytes) -> Store:
 
 def _bytes(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_at_most(file, _LARGEST)
     except OSError as error:
         raise _no_proof(file, f"the file cannot be read: {error.strerror}") from error
 

@@ -22,7 +22,7 @@ from muniment.evidence.collectors._ownership import names
 from muniment.evidence.collectors._ownership.answer import Holder, Naming
 from muniment.evidence.collectors._ownership.chain import MOST_HOPS, End
 from muniment.evidence.collectors._ownership.facts import Failure, Hop, Network, OwnershipFacts, Registration
-from muniment.evidence.hosts import is_domain, lies_in
+from muniment.evidence.hosts import in_letters, is_domain, lies_in
 from muniment.evidence.net import Address, is_public
 from muniment.evidence.verdict import Status, Verdict, failed, inconclusive, passed
 
@@ -76,6 +76,7 @@ def judged(facts: OwnershipFacts, parties: Parties, at: datetime) -> Verdict:
     """The verdict on one endpoint at the instant `at`."""
     owner = tuple(_of_owner(facts, parties, at))
     return _sum(
+        facts.chain[0].name,
         (
             *_of_lapse(facts.registration_of(facts.domain), at),
             *owner,
@@ -83,7 +84,7 @@ def judged(facts: OwnershipFacts, parties: Parties, at: datetime) -> Verdict:
             *_of_end(facts),
             *_of_blocked(facts, parties),
             *_of_operators(facts, parties, shown=any(each.status is Status.PASS for each in owner)),
-        )
+        ),
     )
 
 
@@ -92,13 +93,17 @@ def leads_inside(address: Address) -> bool:
     return not is_public(address) and not any(address in network for network in _DOCUMENTATION)
 
 
-def _sum(points: Sequence[Verdict]) -> Verdict:
-    """The gravest status with its sentences; the codes of all points, gravest first and each once."""
+def _sum(host: str, points: Sequence[Verdict]) -> Verdict:
+    """The gravest status with its sentences; the codes of all points, gravest first and each once.
+
+    A host that A-labels make unreadable comes first, in both spellings.
+    """
     ordered = sorted(points, key=lambda point: -point.status.gravity)
     status = ordered[0].status
+    spelled = [f"{in_letters(host)}:"] if in_letters(host) != host else []
     return Verdict(
         status=status,
-        message=" ".join(dict.fromkeys(point.message for point in ordered if point.status is status)),
+        message=" ".join((*spelled, *dict.fromkeys(point.message for point in ordered if point.status is status))),
         codes=tuple(dict.fromkeys(code for point in ordered for code in point.codes)),
     )
 

@@ -18,12 +18,13 @@ from typing import Annotated, Any, TypeAlias
 import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
+from muniment.evidence.bounded import MIB, read_at_most
 from muniment.evidence.errors import InputFault
 from muniment.evidence.model import Frozen, digest
 from muniment.evidence.net import Address
 from muniment.evidence.record import Tool
 
-_LARGEST = 64 * 1024 * 1024  # bytes; the lists of the large providers have 1 to 4 MB
+_LARGEST = 64 * MIB  # the lists of the large providers have 1 to 4 MB
 
 _Block: TypeAlias = tuple[int, int]  # version of IP, length of the prefix
 
@@ -94,9 +95,7 @@ def load_ranges(file: Path) -> Ranges:
 
 def _bytes(file: Path) -> bytes:
     try:
-        if file.stat().st_size > _LARGEST:
-            raise _malformed(file.name, f"it is longer than {_LARGEST} bytes")
-        return file.read_bytes()
+        return read_at_most(file, _LARGEST)
     except OSError as error:
         raise _malformed(file.name, f"it cannot be read: {error.strerror}") from error
 

@@ -19,6 +19,7 @@ import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from muniment.evidence.bounded import MIB, read_at_most
 from muniment.evidence.collectors._ownership.allowance import Allowance, Limits
 from muniment.evidence.collectors._ownership.chain import Resolver
 from muniment.evidence.collectors._ownership.shared import Shared
@@ -30,6 +31,7 @@ from muniment.evidence.record import Content, Tool
 IANA = "https://data.iana.org/rdap/dns.json"  # RFC 9224 section 4
 MEDIA_TYPE = "application/rdap+json"
 _MOST_REDIRECTS = 3
+_LARGEST = 4 * MIB  # of a bootstrap's file; IANA's has 0.1
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,7 @@ def _read_bootstrap(body: bytes, location: str) -> _BootstrapFile:
 async def _bootstrap_bytes(location: str, rdap: Rdap) -> bytes:
     if not _is_url(location):
         try:
-            return Path(location).read_bytes()
+            return read_at_most(Path(location), _LARGEST)
         except OSError as error:
             raise _no_bootstrap(location, f"the file cannot be read: {error.strerror}") from error
     return (await rdap.get(location)).body

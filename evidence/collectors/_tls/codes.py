@@ -253,6 +253,18 @@ CODES = (
         "Check the name and the resolver.",
     ),
     Code(
+        "dns.too_many_addresses",
+        "Inconclusive: the name leads to more than 32 addresses, and those beyond were not looked at.",
+        "No clause: every address must be good, and a name shall not lead a scanner to strangers",
+        "Name the addresses that are meant in `addresses`, 32 to an entry.",
+    ),
+    Code(
+        "dns.malformed",
+        "Inconclusive: the resolver gave something that is no address.",
+        "RFC 1035 section 3.4.1, RFC 3596 section 2.2",
+        "Check the resolver.",
+    ),
+    Code(
         "ssrf.blocked_address",
         "Inconclusive: the name leads to an address that is not public; nothing was sent to it.",
         "IANA special-purpose address registries",

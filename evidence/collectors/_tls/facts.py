@@ -113,6 +113,7 @@ class TlsFacts(Facts):
     sights: Annotated[tuple[Sight, ...], Declared("ip")]
     chains: Annotated[tuple[Chain, ...], Declared("ip")] = ()
     certificates: Annotated[tuple[Certificate, ...], Declared("ip")] = ()
+    addresses_left_out: int = Field(0, ge=0, description="Addresses of the name beyond the first 32, not looked at")
     connects: int = Field(ge=0, description="Connections that were made, all addresses together")
     resets: int = Field(0, ge=0, description="Connections that were reset before a later one got an answer")
     clock: Annotated[Clock | None, Declared("ip")] = Field(

@@ -17,6 +17,7 @@ from muniment.evidence.collectors._tls.names import covers
 from muniment.evidence.collectors._tls.policy import Policy
 from muniment.evidence.collectors._tls.rules import breaches, listed
 from muniment.evidence.collectors._tls.suites import SUITES_13, VERSIONS
+from muniment.evidence.hosts import in_letters
 from muniment.evidence.verdict import Status, Verdict
 
 EXPIRY_WARNING = timedelta(days=14)
@@ -46,23 +47,30 @@ class _Said:
 
 def judge(facts: TlsFacts, policy: Policy, expected_issuer: str | None, at: datetime) -> Verdict:
     """The verdict on all addresses together; its message names the policy, its version and the digest of its file."""
+    server = _server(facts)
     strangers = list(_intercepted(facts, expected_issuer)) if expected_issuer else []
     if strangers:
         return _verdict(
-            Status.INCONCLUSIVE, "What answered may not be the server; it was looked at under", strangers, [], policy
+            Status.INCONCLUSIVE, f"What answered may not be the {server}; it was looked at under", strangers, [], policy
         )
     skewed = facts.clock is not None and abs(facts.clock.skew) > MOST_SKEW
     said = [_placed(facts, sight, _of_sight(facts, sight, policy, None if skewed else at)) for sight in facts.sights]
     faults = [point for each in said for point in each.faults]
-    unseen = [*_clock(facts, skewed=skewed), *(point for each in said for point in each.unseen)]
+    unseen = [*_left_out(facts), *_clock(facts, skewed=skewed), *(point for each in said for point in each.unseen)]
     notes = [*(point for each in said for point in each.notes), *_notes(facts, None if skewed else at)]
     if faults:
-        return _verdict(Status.FAIL, "The server does not meet", faults, notes, policy)
+        return _verdict(Status.FAIL, f"The {server} does not meet", faults, notes, policy)
     if unseen:
         return _verdict(
-            Status.INCONCLUSIVE, "The server was not seen whole; it was looked at under", unseen, notes, policy
+            Status.INCONCLUSIVE, f"The {server} was not seen whole; it was looked at under", unseen, notes, policy
         )
-    return _verdict(Status.PASS, "The server meets", [], notes, policy)
+    return _verdict(Status.PASS, f"The {server} meets", [], notes, policy)
+
+
+def _server(facts: TlsFacts) -> str:
+    """What follows "the": the name stands beside it where a reader needs it in letters and in A-labels."""
+    shown = in_letters(facts.server_name)
+    return "server" if shown == facts.server_name else f"server {shown}"
 
 
 def _verdict(status: Status, head: str, points: Sequence[Point], notes: Sequence[Point], policy: Policy) -> Verdict:
@@ -176,6 +184,11 @@ def _unseen(sight: Sight) -> Iterator[Point]:
         yield Point("tls.handshake", "did not complete a handshake")
     elif not sight.chains:
         yield Point("tls.handshake", "presented no certificate that could be read")
+
+
+def _left_out(facts: TlsFacts) -> Iterator[Point]:
+    if facts.addresses_left_out:
+        yield Point("dns.too_many_addresses", f"has {facts.addresses_left_out} more addresses, not looked at")
 
 
 def _clock(facts: TlsFacts, *, skewed: bool) -> Iterator[Point]:

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, ValidationError, model_validator
 
+from muniment.evidence.bounded import MIB, read_at_most
 from muniment.evidence.collectors._tls.signatures import SIGNATURE_ALGORITHMS
 from muniment.evidence.collectors._tls.suites import GROUPS, SUITES, VERSIONS
 from muniment.evidence.model import Frozen, digest
@@ -137,10 +138,13 @@ def load_policy(id: str, folder: Path | None = None) -> Policy:  # noqa: A002 - 
     if id in policy_ids():
         return _own(id)
     file = (folder or Path()) / f"{id}.json"
-    if folder is None or "/" in id or not file.is_file():
+    if folder is None or "/" in id or not file.exists():
         known = policy_ids() + sorted(each.stem for each in folder.glob("*.json")) if folder else policy_ids()
         raise ValueError(f"there is no TLS policy {id!r}{_guess(id, known)}")
-    policy = _read(file.read_bytes(), file.name)
+    try:
+        policy = _read(read_at_most(file, MIB), file.name)
+    except OSError as error:
+        raise ValueError(f"{file.name}: the policy cannot be read: {error.strerror}") from error
     if policy.id != id:
         raise ValueError(f"{file.name}: its id is {policy.id!r}; a policy's file is named for its id")
     return policy
