@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from muniment.cli.desk import Desk
     from muniment.controls.model import Check
     from muniment.evidence import Actor, End, EvidenceRecord, InputFault, PlannedPopulation, Start, Task
-    from muniment.evidence.run import Look
+    from muniment.evidence.look import Look
 
 NOTHING_COLLECTED = 3
 INPUT_FAULT = 2
@@ -85,13 +86,12 @@ def planned(
         ConfigError: a check names a collector that is not there, or a setting that it does not have.
     """
     from muniment.controls.workspace import check_collectors, plan_tasks
+    from muniment.evidence.process import fill_in
 
     workspace = desk.workspace
     check_collectors(workspace, set(desk.registry))
     checks = _named(desk, names)
-    types = desk.registry.settings_types({check.collector for check in checks})
-    tasks, populations = plan_tasks(workspace, types, checks)
-    tasks = _with_declarations(desk, tasks)
+    tasks, populations = plan_tasks(workspace, partial(fill_in, desk.registry, base=desk.root), checks)
     if everything:
         return tasks, populations
     due = _due(desk, {check.id: check for check in checks}, tasks)
@@ -115,9 +115,10 @@ def run(
     from muniment.cli.console import bar
     from muniment.cli.interrupt import heard
     from muniment.evidence import Plan
+    from muniment.evidence.lock import read_lock
     from muniment.evidence.run import look_at_all, to_record
 
-    clock, store = desk.clock, desk.store
+    clock, store, lock = desk.clock, desk.store, read_lock(desk.root)
     plan = Plan(
         planned=clock(),
         actor=actor,
@@ -137,7 +138,8 @@ def run(
             _anchor(desk)  # the plan, before the first look
             desk.index.update(store)
             previous = {(row.check, row.subject): row.id for row in desk.index.latest(clock())}
-            for place, seen in look_at_all(plan, desk.registry, clock=clock, base=desk.root, stopped=stopped):
+            looking = look_at_all(plan, desk.registry, clock=clock, base=desk.root, lock=lock, stopped=stopped)
+            for place, seen in looking:
                 looks[place] = seen
                 (progress or shown)(len(looks), len(tasks))
             interrupted = stopped()
@@ -181,24 +183,6 @@ def _named(desk: "Desk", names: Sequence[str]) -> "tuple[Check, ...]":
     words = {check.id for check in checks} | {check.control for check in checks}
     wanted = {known(name, words, "check or control") for name in names}
     return tuple(check for check in checks if not wanted or wanted & {check.id, check.control})
-
-
-def _with_declarations(desk: "Desk", tasks: "tuple[Task, ...]") -> "tuple[Task, ...]":
-    """The plan says beforehand which personal data each look may store.
-
-    What a collector declares that does not import is unknown: its failure may still name the address of its subject.
-    """
-    from muniment.evidence import CouldNotLook
-    from muniment.evidence.sensitive import declared_by
-
-    declared: dict[str, dict[str, tuple[str, ...]]] = {}
-    for id_ in {task.collector for task in tasks}:
-        try:
-            collector = desk.registry[id_].load()
-            declared[id_] = declared_by(collector.settings_type, collector.facts_type)
-        except CouldNotLook:
-            declared[id_] = {"ip": ("settings",)}
-    return tuple(task.model_copy(update={"declared": declared[task.collector]}) for task in tasks)
 
 
 def _due(desk: "Desk", checks: "dict[str, Check]", tasks: "tuple[Task, ...]") -> "tuple[Task, ...]":

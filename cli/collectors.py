@@ -45,11 +45,11 @@ def show_collector(
     """Show what a collector looks at, its settings, and the codes that its findings carry."""
     from muniment.cli.console import print_json, result, table
     from muniment.cli.desk import known
+    from muniment.evidence.process import describe
 
     registry = registry_of(context)
     registration = registry[known(id_, registry, "collector")]
-    collector = registration.load()
-    settings = collector.settings_type.model_json_schema()
+    collector = describe(registration)
     if as_json:
         print_json(
             "muniment.collector/1",
@@ -57,18 +57,17 @@ def show_collector(
             version=collector.version,
             origin=registration.origin,
             subject_kind=collector.subject_kind,
-            settings=settings,
-            facts=collector.facts_type.model_json_schema(),
+            settings=collector.settings,
+            facts=collector.facts,
             codes=[vars(code) for code in collector.codes],
         )
         return 0
     console = result()
-    first_line = (collector.__doc__ or "").strip().partition("\n")[0]
-    console.print(f"{id_} {collector.version}  ({registration.origin})\n{first_line}\n")
-    required = set(settings.get("required", ()))
+    console.print(f"{id_} {collector.version}  ({registration.origin})\n{collector.first_line}\n")
+    required = set(collector.settings.get("required", ()))
     rows = [
         (name, "required" if name in required else _default(field), field.get("description", ""))
-        for name, field in settings["properties"].items()
+        for name, field in collector.settings["properties"].items()
     ]
     console.print(table(["SETTING", "DEFAULT", "MEANING"], rows))
     if collector.codes:

@@ -145,11 +145,12 @@ def _files(desk: "Desk") -> Line:
 def _collectors(desk: "Desk") -> Line:
     from muniment.cli.words import counted
     from muniment.evidence.errors import CouldNotLook
+    from muniment.evidence.process import describe
 
     broken = []
     for registration in desk.registry.values():
         try:
-            registration.load()
+            describe(registration)
         except CouldNotLook as error:
             broken.append(f"{registration.id}: {error}")
     if broken:

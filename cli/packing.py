@@ -184,11 +184,12 @@ def _period(desk: "Desk", text: str | None, at: datetime) -> "Period":
 def _codes(desk: "Desk") -> "dict[str, Code]":
     """The finding codes of the collectors that this workspace uses."""
     from muniment.evidence.errors import CouldNotLook
+    from muniment.evidence.process import describe
 
     codes = {}
     for id_ in {check.collector for check in desk.workspace.checks} & set(desk.registry):
         try:
-            codes.update({code.id: code for code in desk.registry[id_].load().codes})
+            codes.update({code.id: code for code in describe(desk.registry[id_]).codes})
         except CouldNotLook:
             continue
     return codes

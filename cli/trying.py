@@ -6,8 +6,9 @@ from pathlib import Path
 from muniment.controls.yaml import read
 from muniment.evidence import Actor, EvidenceRecord, Plan, Start, Task, digest
 from muniment.evidence.collector import subject_of
+from muniment.evidence.look import Look
 from muniment.evidence.registry import Registration, Registry
-from muniment.evidence.run import Look, open_eye, to_record
+from muniment.evidence.run import open_eye, to_record
 from muniment.evidence.sensitive import declared_by
 
 STDIN = Path("/dev/stdin")
@@ -39,5 +40,5 @@ def look_once(registration: Registration, settings: Path, at: datetime) -> tuple
     start = Start.model_construct(
         run=0, run_id=plan.run_id, plan=plan, previous_size=0, previous_root=nothing, versions={}
     )
-    seen = open_eye(task, Registry(iter([registration]))).look(clock=lambda: at, base=base)
+    seen = open_eye(task, Registry(iter([registration])), base).look(clock=lambda: at, base=base)
     return seen, to_record(seen, 0, start, recorded=at, previous={})

@@ -32,13 +32,18 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
 
 from pydantic import JsonValue, ValidationInfo, model_validator
 
-from muniment.evidence.model import Frozen
-from muniment.evidence.record import Observed, Origin
+from muniment.evidence.model import Digest, Frozen
+from muniment.evidence.record import Observed, Origin, Task
 from muniment.evidence.verdict import Verdict
 
 
 class Settings(Frozen):
-    """What a collector is pointed at. Relative paths are taken from the workspace when it is given as context."""
+    """What a collector is pointed at. Relative paths are taken from the workspace when it is given as context.
+
+    `rest` names the setting that is given all keys of a register's entry, for a collector that passes them on.
+    """
+
+    rest: ClassVar[str | None] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -81,6 +86,14 @@ class Code:
     mend: str
 
 
+@dataclass(frozen=True)
+class Source:
+    """Whose code looks: the file or package, and the digest of what it says."""
+
+    package: str
+    code: Digest | None
+
+
 S = TypeVar("S", bound=Settings)
 F = TypeVar("F", bound=Facts)
 
@@ -89,7 +102,8 @@ class Collector(ABC, Generic[S, F]):
     """Looks at one kind of subject. Its docstring's first line is what people read in lists.
 
     `at` is the instant that the run stands for; None where a collector is used on its own. A subclass that takes its
-    HTTP, DNS or TLS from constructor arguments passes `at` on.
+    HTTP, DNS or TLS from constructor arguments passes `at` on. A run also says its id (`run`), what it asks for
+    (`task`), and where the workspace lies (`base`).
     """
 
     id: ClassVar[str]
@@ -101,6 +115,10 @@ class Collector(ABC, Generic[S, F]):
     settings_type: ClassVar[type[Settings]]
     facts_type: ClassVar[type[Facts]]
 
+    run: str | None = None
+    task: Task | None = None
+    base: Path = Path()
+
     def __init__(self, *, at: datetime | None = None) -> None:
         self.at = at
 
@@ -111,6 +129,11 @@ class Collector(ABC, Generic[S, F]):
                 settings, facts = get_args(base)
                 if isinstance(settings, type) and isinstance(facts, type):
                     cls.settings_type, cls.facts_type = settings, facts
+
+    @classmethod
+    def source_of(cls, settings: dict[str, JsonValue], base: Path) -> Source | None:  # noqa: ARG003 - for subclasses
+        """Whose code looks, where that is not this class but a program that the settings name; otherwise None."""
+        return None
 
     @abstractmethod
     def observe(self, settings: S) -> F | Awaitable[F]:

@@ -1,8 +1,9 @@
 """Which collectors there are: those that packages declare as entry points, and the files in the workspace's folder.
 
 Listing imports nothing: an entry point is read from its package's metadata, a file is read as text. A collector is
-imported when it is asked for; what breaks then is the affair of the one check that asked, never of the run. Two places
-that claim one id are an error that names both.
+imported when it is asked for, and one that is not the product's own only in a process of its own (`process`); what
+breaks then is the affair of the one check that asked, never of the run. Two places that claim one id are an error that
+names both.
 """
 
 import ast
@@ -11,17 +12,16 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from functools import cached_property
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from muniment.evidence.collector import Collector, Settings
+from muniment.evidence.collector import Collector
 from muniment.evidence.errors import CouldNotLook, UsageError
 from muniment.evidence.model import canonical, digest
-from muniment.evidence.record import Method, Task
 
 GROUP = "muniment.collectors"
 
@@ -37,6 +37,46 @@ class Registration:
     id: str
     origin: str
     source: EntryPoint | Path
+    version: str | None = None  # of the distribution, or as the file says; None where it says nothing
+
+    @property
+    def distribution(self) -> Distribution | None:
+        """The package that brings it; None for a file of the workspace."""
+        return None if isinstance(self.source, Path) else self.source.dist
+
+    @property
+    def ours(self) -> bool:
+        """Whether it comes with Muniment itself. All others run in processes of their own."""
+        return self.distribution is not None and self.distribution.name == "muniment"
+
+    @cached_property
+    def code(self) -> str | None:
+        """The digest of the file of the workspace, or of all Python files in the folder of a package's module.
+
+        A packaged collector may spread over several modules; whoever changes one of them changes what looks. Found
+        without importing anything; None where the module is not a file.
+        """
+        if isinstance(self.source, Path):
+            return digest(self.source.read_bytes())
+        file = _file_of_module(self.source.module)
+        if file is None:
+            return None
+        if "." not in self.source.module and file.name != "__init__.py":
+            return digest(file.read_bytes())
+        return digest_of_files(file.parent, file.parent.rglob("*.py"))
+
+    @cached_property
+    def installed(self) -> str | None:
+        """The digest of all files that the package installed, less what an installer writes for this machine alone.
+
+        For a file of the workspace, and for a package that is installed for editing, it is that of the code.
+        """
+        distribution = self.distribution
+        files = (distribution.files if distribution else None) or ()
+        if distribution is None or not any(each.suffix == ".py" for each in files):
+            return self.code
+        own = (Path(str(each.locate())) for each in files if _is_own(each.parts))
+        return digest_of_files(Path(str(distribution.locate_file(""))), (file for file in own if file.is_file()))
 
     def load(self) -> type[AnyCollector]:
         """Import the class.
@@ -50,16 +90,6 @@ class Registration:
         if found.id != self.id:
             raise CouldNotLook("collector.broken", f"{self.origin} declares {self.id}, but the class says {found.id}")
         return found
-
-    def method(self, collector: type[AnyCollector], task: Task) -> Method:
-        """What the record says of the code that looked."""
-        return Method(
-            collector=self.id,
-            version=collector.version,
-            package=self.origin,
-            code=_code_digest(collector, alone=isinstance(self.source, Path)),
-            parameters=task.settings,
-        )
 
 
 class Registry(Mapping[str, Registration]):
@@ -84,16 +114,6 @@ class Registry(Mapping[str, Registration]):
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def settings_types(self, ids: set[str]) -> dict[str, type[Settings]]:
-        """The settings models of those collectors that can be imported; the others fail when they are run."""
-        models = {}
-        for id_ in ids & self._by_id.keys():
-            try:
-                models[id_] = self[id_].load().settings_type
-            except CouldNotLook:
-                continue
-        return models
-
 
 def discover(folder: Path | None = None) -> Registry:
     """The collectors of all installed packages, and of the workspace's `collectors/` folder.
@@ -104,50 +124,69 @@ def discover(folder: Path | None = None) -> Registry:
     return Registry(iter([*_declared_by_packages(), *(_lying_in(folder) if folder else ())]))
 
 
+def digest_of_files(folder: Path, files: Iterable[Path]) -> str:
+    """One digest over several files: that of the sorted pairs of path within the folder and digest."""
+    return digest(canonical(sorted([each.relative_to(folder).as_posix(), digest(each.read_bytes())] for each in files)))
+
+
 def _declared_by_packages() -> Iterator[Registration]:
     for point in entry_points(group=GROUP):
         distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown distribution"
-        yield Registration(point.name, distribution, point)
+        yield Registration(point.name, distribution, point, point.dist.version if point.dist else None)
 
 
 def _lying_in(folder: Path) -> Iterator[Registration]:
     for file in sorted(folder.glob("*.py")):
-        for id_ in _ids_in(file.read_text("utf-8", errors="replace")):
-            yield Registration(id_, f"{folder.name}/{file.name}", file)
+        for id_, version in _declared_in(file.read_text("utf-8", errors="replace")):
+            yield Registration(id_, f"{folder.name}/{file.name}", file, version)
 
 
-def _ids_in(text: str) -> Iterator[str]:
-    """The ids that a file's classes declare; a file that does not parse is searched line by line."""
+def _declared_in(text: str) -> Iterator[tuple[str, str | None]]:
+    """The id and the version of each collector in a file; one that does not parse is searched line by line."""
     try:
         tree = ast.parse(text)
     except SyntaxError:
-        yield from _ID_LINE.findall(text)
+        yield from ((id_, None) for id_ in _ID_LINE.findall(text))
         return
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and any("Collector" in ast.unparse(base) for base in node.bases):
-            for statement in node.body:
-                match statement:
-                    case (
-                        ast.Assign(targets=[ast.Name("id")], value=ast.Constant(str() as id_))
-                        | ast.AnnAssign(target=ast.Name("id"), value=ast.Constant(str() as id_))
-                    ):
-                        yield id_
+            said = dict(_texts_in(node))
+            if "id" in said:
+                yield said["id"], said.get("version")
 
 
-@cache
-def _code_digest(collector: type[AnyCollector], *, alone: bool) -> str | None:
-    """The digest of the file of the workspace, or of all Python files in the folder of a package's module.
+def _is_own(parts: tuple[str, ...]) -> bool:
+    """Whether a file came out of a package's archive, rather than from the installer or the interpreter."""
+    return not (parts[0] == ".." or parts[0].endswith(".dist-info") or parts[-1].endswith((".pyc", ".pth")))
 
-    A packaged collector may spread over several modules; whoever changes one of them changes what looked.
-    """
-    name = inspect.getsourcefile(collector)
-    if name is None:
+
+def _texts_in(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """The names in a class to which a plain text is given."""
+    for statement in node.body:
+        match statement:
+            case (
+                ast.Assign(targets=[ast.Name(name)], value=ast.Constant(str() as text))
+                | ast.AnnAssign(target=ast.Name(name), value=ast.Constant(str() as text))
+            ):
+                yield name, text
+
+
+def _file_of_module(name: str) -> Path | None:
+    """Where a module's source lies. Only the outermost package is asked for, which imports nothing."""
+    top, *inner = name.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
         return None
-    file = Path(name)
-    if alone:
-        return digest(file.read_bytes())
-    files = sorted(file.parent.rglob("*.py"))
-    return digest(canonical([[each.relative_to(file.parent).as_posix(), digest(each.read_bytes())] for each in files]))
+    if spec is None:
+        return None
+    if not inner:
+        return Path(spec.origin) if spec.has_location and spec.origin else None
+    for folder in spec.submodule_search_locations or ():
+        for file in (Path(folder, *inner).with_suffix(".py"), Path(folder, *inner, "__init__.py")):
+            if file.is_file():
+                return file
+    return None
 
 
 def _from_package(point: EntryPoint) -> object:
@@ -181,7 +220,8 @@ def broken(error: BaseException, doing: str, file: Path | None = None) -> CouldN
         where: str | None = f"{Path(error.filename).name}:{error.lineno}:{error.offset}"
     else:
         where = place_of(error, file)
-    return CouldNotLook("collector.broken", f"{doing} failed: {type(error).__name__}: {brief(error)}", where=where)
+    cause = "collector.memory" if isinstance(error, MemoryError) else "collector.broken"
+    return CouldNotLook(cause, f"{doing} failed: {type(error).__name__}: {brief(error)}", where=where)
 
 
 def place_of(error: BaseException, file: Path | None = None) -> str | None:

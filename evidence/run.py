@@ -1,89 +1,34 @@
-"""One pass over a plan: tasks become records. The one place that catches what plug-ins raise.
+"""One pass over a plan: tasks become records. What goes wrong with one subject becomes that subject's record.
 
-Every observation runs in a thread of its own, at most `limit` at once, and for at most the collector's `seconds`. What
-goes wrong with one subject becomes that subject's `Errored` record; the others are still seen:
+There are two places from which a look is taken, at most `limit` of both at once:
 
-    CouldNotLook      its cause and message                 InputFault   its cause; the run ends with exit code 2
-    any other raise   `collector.raised`, file and line     wrong type   `collector.wrong_type`
-    too slow          `collector.timeout`, file and line    no admission `record.…`
+    Eye      the product's own collectors, each in a thread (`look`), for at most the collector's `seconds`
+    Window   plug-ins and files of the workspace, each in a process of its own (`process`)
 
-A thread that does not come back is abandoned: it is a daemon and ends with the process.
+An executable is looked through by a collector of the product, `executable`. A thread that does not come back is
+abandoned: it is a daemon and ends with the process. What the store would refuse is recorded as `record.…`.
 """
 
-import asyncio
-import inspect
 import queue
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from muniment.evidence.collector import Facts
-from muniment.evidence.errors import CouldNotLook, InputFault, RecordRefused
-from muniment.evidence.model import Span
-from muniment.evidence.record import (
-    Errored,
-    EvidenceRecord,
-    Life,
-    Method,
-    Observed,
-    Outcome,
-    Plan,
-    Start,
-    Task,
-    record_id,
-)
-from muniment.evidence.registry import AnyCollector, Registry, brief, place_of
+from muniment.evidence.collector import Source
+from muniment.evidence.confine import Leash
+from muniment.evidence.errors import CouldNotLook, RecordRefused
+from muniment.evidence.lock import Lock, pin_of
+from muniment.evidence.look import Clock, Eye, Look, span
+from muniment.evidence.process import Window
+from muniment.evidence.record import Errored, EvidenceRecord, Life, Method, Outcome, Plan, Start, Task, record_id
+from muniment.evidence.registry import Registration, Registry
 from muniment.evidence.store.door import line_of
 
-Clock = Callable[[], datetime]
-
 _ATTENTION = 0.2  # seconds between two questions whether to stop
-
-
-@dataclass(frozen=True)
-class Look:
-    """What came of one task: the outcome, and the fault where the input itself is to blame."""
-
-    task: Task
-    method: Method
-    subject_kind: str
-    outcome: Outcome
-    collected: Span
-    fault: InputFault | None = None
-
-
-@dataclass(frozen=True)
-class Eye:
-    """A collector that is ready to look at one task, and what a record will say of it."""
-
-    task: Task
-    collector: type[AnyCollector]
-    method: Method
-
-    def look(self, *, clock: Clock, base: Path, at: datetime | None = None) -> Look:
-        """One observation, in this thread and without a limit of time; judged at `at`, or else when it begins."""
-        began = clock()
-        fault = None
-        outcome: Outcome
-        try:
-            outcome = _observe(self.collector, self.task, base, at or began)
-        except (CouldNotLook, InputFault) as error:
-            fault = error if isinstance(error, InputFault) else None
-            where = error.where and error.where.replace(f"{base}/", "")  # a path of this machine is nobody's affair
-            outcome = Errored(cause=error.cause, message=error.what.replace(f"{base}/", ""), where=where)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a plug-in may raise anything, SystemExit included
-            where = place_of(error, _file_of(self.collector))
-            outcome = Errored(cause="collector.raised", message=f"{type(error).__name__}: {brief(error)}", where=where)
-        return Look(self.task, self.method, self.collector.subject_kind, outcome, _span(began, clock), fault)
 
 
 @dataclass
@@ -91,23 +36,36 @@ class _Running:
     """An observation under way."""
 
     place: int
-    eye: Eye
+    eye: Eye | Window
     thread: threading.Thread
     began: datetime
     deadline: float
 
 
-def open_eye(task: Task, registry: Registry) -> Eye:
-    """Import the task's collector.
+def open_eye(
+    task: Task,
+    registry: Registry,
+    base: Path,
+    *,
+    lock: Lock | None = None,
+    run: str | None = None,
+    leash: Leash | None = None,
+) -> Eye | Window:
+    """Make ready to look at a task; `lock` says whether the code that looks is as it was pinned.
+
+    A process of its own can be ended by the `leash`.
 
     Raises:
-        CouldNotLook: there is no such collector, or it does not import.
+        CouldNotLook: there is no such collector, or it is the product's own and does not import.
     """
     registration = registry.get(task.collector)
     if registration is None:
         raise CouldNotLook("collector.unknown", f"no installed package and no file declares {task.collector!r}")
+    if not registration.ours:
+        return Window(task, registration, _method(task, registration, None, "unknown", lock), run, leash)
     collector = registration.load()
-    return Eye(task, collector, registration.method(collector, task))
+    program = collector.source_of(task.settings, base)
+    return Eye(task, collector, _method(task, registration, program, collector.version, lock), run)
 
 
 def look_at_all(
@@ -116,25 +74,32 @@ def look_at_all(
     *,
     clock: Clock,
     base: Path,
+    lock: Lock | None = None,
     limit: int = 16,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[int, Look]]:
     """Carry out a plan. Yields each look, with its place in the plan from 0, as it comes back.
 
+    `base` is the folder of the workspace. Without a `lock`, the records do not say whether the code was pinned.
     `stopped` is asked a few times a second; once it says yes, what has come back is still given, and the rest is left.
     """
-    eyes: list[tuple[int, Eye]] = []
+    run = plan.run_id  # a digest over all tasks
+    leash = Leash()
+    eyes: list[tuple[int, Eye | Window]] = []
     for place, task in enumerate(plan.tasks):
         if stopped():
             return
         began = clock()
         try:
-            eyes.append((place, open_eye(task, registry)))
+            eyes.append((place, open_eye(task, registry, base, lock=lock, run=run, leash=leash)))
         except CouldNotLook as error:
             method = Method(collector=task.collector, version="unknown", parameters=task.settings)
             outcome = Errored(cause=error.cause, message=error.what, where=error.where)
-            yield place, Look(task, method, "unknown", outcome, _span(began, clock))
-    yield from _look_side_by_side(eyes[::-1], clock, base, limit, stopped)
+            yield place, Look(task, method, "unknown", outcome, span(began, clock))
+    try:
+        yield from _look_side_by_side(eyes[::-1], clock, base, limit, stopped)
+    finally:
+        leash.end()
 
 
 def to_record(
@@ -175,10 +140,26 @@ def to_record(
     return whole
 
 
+def _method(task: Task, registration: Registration, program: Source | None, version: str, lock: Lock | None) -> Method:
+    """What the record says of the code that looks: the collector's, or that of the program that it looks through."""
+    source = program or Source(registration.origin, registration.code)
+    pinned = None
+    if lock is not None:
+        pinned = lock.state_of_program(program) if program else lock.state(registration.id, pin_of(registration))
+    return Method(
+        collector=registration.id,
+        version=version,
+        package=source.package,
+        code=source.code,
+        parameters=task.settings,
+        pinned=pinned,
+    )
+
+
 def _look_side_by_side(
-    waiting: list[tuple[int, Eye]], clock: Clock, base: Path, limit: int, stopped: Callable[[], bool]
+    waiting: list[tuple[int, Eye | Window]], clock: Clock, base: Path, limit: int, stopped: Callable[[], bool]
 ) -> Iterator[tuple[int, Look]]:
-    done: queue.SimpleQueue[tuple[int, Look]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, Look | BaseException]] = queue.SimpleQueue()
     running: dict[int, _Running] = {}
     while (waiting or running) and not stopped():
         while waiting and len(running) < limit:
@@ -193,54 +174,42 @@ def _look_side_by_side(
                 yield each.place, _too_slow(each, clock)
         else:
             if running.pop(place, None):  # a look that was given up may still come back: too late
-                yield place, seen
+                yield place, _returned(seen)
     while not done.empty():
         place, seen = done.get()
         if running.pop(place, None):
-            yield place, seen
+            yield place, _returned(seen)
 
 
-def _begin(place: int, eye: Eye, done: "queue.SimpleQueue[tuple[int, Look]]", clock: Clock, base: Path) -> _Running:
+def _returned(seen: Look | BaseException) -> Look:
+    if isinstance(seen, BaseException):
+        raise seen
+    return seen
+
+
+def _begin(
+    place: int, eye: Eye | Window, done: "queue.SimpleQueue[tuple[int, Look | BaseException]]", clock: Clock, base: Path
+) -> _Running:
+    def look() -> None:
+        try:
+            done.put((place, eye.look(clock=clock, base=base)))
+        except BaseException as error:  # noqa: BLE001 - a fault of our own must be heard, or the run would wait for ever
+            done.put((place, error))
+
     began = clock()
-    thread = threading.Thread(
-        target=lambda: done.put((place, eye.look(clock=clock, base=base))), name=f"look {eye.task.id}", daemon=True
-    )
+    thread = threading.Thread(target=look, name=f"look {eye.task.id}", daemon=True)
     thread.start()
-    return _Running(place, eye, thread, began, time.monotonic() + eye.collector.seconds)
-
-
-def _observe(collector: type[AnyCollector], task: Task, base: Path, at: datetime) -> Observed:
-    try:
-        settings = collector.settings_type.read(task.settings, base)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise CouldNotLook("collector.settings", f"the setting {key!r} is off: {first['msg']}") from error
-    instance = collector(at=at)
-    answer: Any = instance.observe(settings)
-    facts = asyncio.run(_awaited(answer)) if inspect.isawaitable(answer) else answer
-    if not isinstance(facts, Facts) or not isinstance(facts, collector.facts_type):
-        file = _file_of(collector)
-        raise CouldNotLook(
-            "collector.wrong_type",
-            f"observe gave {type(facts).__name__} where {collector.facts_type.__name__} was promised",
-            where=f"{file.name if file else collector.__name__}:{collector.observe.__code__.co_firstlineno}",
-        )
-    return facts.observed(instance.assess(settings, facts, at))
-
-
-async def _awaited(answer: Awaitable[Any]) -> Any:
-    return await answer
+    return _Running(place, eye, thread, began, time.monotonic() + eye.patience)
 
 
 def _too_slow(running: _Running, clock: Clock) -> Look:
     eye = running.eye
     outcome = Errored(
         cause="collector.timeout",
-        message=f"no answer within {eye.collector.seconds:g} seconds",
-        where=_where_now(running.thread, _file_of(eye.collector)),
+        message=f"no answer within {eye.patience:g} seconds",
+        where=_where_now(running.thread, eye.file),
     )
-    return Look(eye.task, eye.method, eye.collector.subject_kind, outcome, _span(running.began, clock))
+    return Look(eye.task, eye.method, eye.subject_kind, outcome, span(running.began, clock))
 
 
 def _where_now(thread: threading.Thread, file: Path | None) -> str | None:
@@ -252,12 +221,3 @@ def _where_now(thread: threading.Thread, file: Path | None) -> str | None:
         frame = frame.f_back
     own = [place for place in places if place[0] == file] or places
     return f"{own[0][0].name}:{own[0][1]}" if own else None
-
-
-def _span(began: datetime, clock: Clock) -> Span:
-    return Span(start=began, end=max(began, clock()))
-
-
-def _file_of(collector: type[AnyCollector]) -> Path | None:
-    file = inspect.getsourcefile(collector)
-    return Path(file) if file else None

@@ -1,6 +1,6 @@
 """What a run is going to look at: subjects, settings, exclusions, and settings that a collector refuses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +8,8 @@ import pytest
 
 from muniment.controls.model import Workspace
 from muniment.controls.workspace import check_collectors, load_workspace, plan_tasks
-from muniment.evidence import ConfigError, Exclusion, PlannedPopulation, Settings
+from muniment.evidence import ConfigError, Exclusion, Facts, PlannedPopulation, Settings
+from muniment.evidence.form import Answers, Asked, fill
 
 Write = Callable[..., Path]
 
@@ -77,8 +78,12 @@ SLIPS = {
 }
 
 
+def fill_in(asked: Mapping[str, Sequence[Asked]]) -> dict[str, Answers]:
+    return {collector: fill(TYPES[collector], Facts, each, Path("/acme")) for collector, each in asked.items()}
+
+
 def test_each_subject_in_scope_becomes_a_task_with_its_settings(workspace: Workspace) -> None:
-    tasks, _ = plan_tasks(workspace, TYPES, [workspace.check("tls-endpoints")])
+    tasks, _ = plan_tasks(workspace, fill_in, [workspace.check("tls-endpoints")])
     assert [(task.id, task.controls, task.valid_for) for task in tasks] == [
         ("tls-endpoints:a.example:443", ("TLS-1", "TLS-2"), 129_600),
         ("tls-endpoints:b.example:443", ("TLS-1", "TLS-2"), 129_600),
@@ -93,7 +98,7 @@ def test_each_subject_in_scope_becomes_a_task_with_its_settings(workspace: Works
 
 
 def test_what_is_out_of_scope_is_planned_as_an_exclusion_with_its_reason(workspace: Workspace) -> None:
-    _, populations = plan_tasks(workspace, TYPES, workspace.checks)
+    _, populations = plan_tasks(workspace, fill_in, workspace.checks)
     assert populations == (
         PlannedPopulation(
             check="tls-endpoints",
@@ -106,7 +111,7 @@ def test_what_is_out_of_scope_is_planned_as_an_exclusion_with_its_reason(workspa
 
 
 def test_a_check_without_a_register_has_one_subject(workspace: Workspace) -> None:
-    tasks, _ = plan_tasks(workspace, TYPES, [workspace.check("access-list")])
+    tasks, _ = plan_tasks(workspace, fill_in, [workspace.check("access-list")])
     assert [(task.id, task.subject) for task in tasks] == [("access-list:warehouse", "warehouse")]
 
 
@@ -119,7 +124,7 @@ def test_a_check_without_a_subject_is_named_by_its_settings(write: Write) -> Non
           - {id: access-list, collector: access, settings: {path: lists/access.csv}}
     """
     workspace = load_workspace(write({"controls/all.yaml": controls}))
-    tasks, _ = plan_tasks(workspace, TYPES, workspace.checks)
+    tasks, _ = plan_tasks(workspace, fill_in, workspace.checks)
     assert tasks[0].subject == "lists/access.csv"
     assert tasks[0].settings["path"] == "lists/access.csv"
 
@@ -134,7 +139,7 @@ def test_an_entry_overrules_the_defaults_and_the_check_overrules_both(write: Wri
           starttls: imap
     """
     workspace = load_workspace(write({"registers/endpoints.yaml": register}))
-    tasks, _ = plan_tasks(workspace, TYPES, [workspace.check("tls-endpoints")])
+    tasks, _ = plan_tasks(workspace, fill_in, [workspace.check("tls-endpoints")])
     assert [(each.settings["port"], each.settings["starttls"], each.settings["policy"]) for each in tasks] == [
         (25, "smtp", "mozilla-intermediate-6.0"),
         (443, "imap", "mozilla-intermediate-6.0"),
@@ -148,7 +153,7 @@ def test_the_register_of_processors_fills_the_setting_of_that_name(write: Write)
         - {name: Mailer}
     """
     workspace = load_workspace(write({"registers/processors.yaml": processors}))
-    tasks, _ = plan_tasks(workspace, TYPES, [workspace.check("access-list")])
+    tasks, _ = plan_tasks(workspace, fill_in, [workspace.check("access-list")])
     assert tasks[0].settings["processors"] == ["Megacloud", "megacloud-cdn.test", "megacloud.test", "Mailer"]
 
 
@@ -164,7 +169,7 @@ def test_a_setting_that_the_collector_refuses_is_named_where_it_is_written(
     (root / file).write_text(text.replace(old, new, 1))
     workspace = load_workspace(root)
     with pytest.raises(ConfigError) as caught:
-        plan_tasks(workspace, TYPES, workspace.checks)
+        plan_tasks(workspace, fill_in, workspace.checks)
     faults = {fault.where: fault for fault in (caught.value, *caught.value.others)}
     assert f"{root / file}:{place}" in faults, [str(fault) for fault in faults.values()]
     assert faults[f"{root / file}:{place}"].what.startswith(what)
@@ -177,12 +182,12 @@ def test_a_fault_in_a_check_is_said_once_and_not_for_every_subject(write: Write)
     file.write_text(file.read_text().replace("settings: {policy: mozilla-", "settings: {policy: ", 1))
     workspace = load_workspace(root)
     with pytest.raises(ConfigError) as caught:
-        plan_tasks(workspace, TYPES, workspace.checks)
+        plan_tasks(workspace, fill_in, workspace.checks)
     assert caught.value.others == ()
 
 
 def test_a_check_whose_collector_does_not_import_is_planned_all_the_same(workspace: Workspace) -> None:
-    tasks, _ = plan_tasks(workspace, {}, [workspace.check("tls-endpoints")])
+    tasks, _ = plan_tasks(workspace, lambda _: {}, [workspace.check("tls-endpoints")])
     assert tasks[0].settings == {"port": 443, "host": "a.example", "policy": "mozilla-intermediate-6.0"}
 
 
