@@ -1,5 +1,7 @@
 """`muniment collect`: what is seen is kept, what goes wrong costs one record, and a broken run leaves a whole store."""
 
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 
 from muniment.evidence.store import Trust, verify_store
 
-HANG = "Path('hangs').touch(); __import__('threading').Event().wait()"
+HANG = "held = open('held', 'w'); Path('hangs').touch(); __import__('threading').Event().wait()"
 OBSERVE = "        lines = settings.path.read_text().splitlines()\n"
 
 
@@ -104,8 +106,13 @@ def test_the_same_series_points_at_the_record_before_it(acme: Path, muniment: An
     assert [record["life"]["previous"] for record in second] == [record["id"] for record in first]
 
 
-def started(root: Path) -> "subprocess.Popen[bytes]":
-    """A collect in a process of its own, that has begun its run and hangs in its second subject."""
+def started(root: Path) -> "tuple[subprocess.Popen[bytes], int]":
+    """A collect in a process of its own, that has begun its run and hangs in its second subject.
+
+    With it the reading end of a pipe, whose other end the plug-in holds open.
+    """
+    os.mkfifo(root / "held")
+    held = os.open(root / "held", os.O_RDONLY | os.O_NONBLOCK)
     hang = f"        if 'privacy' in settings.path.name: {HANG}\n"
     break_collector(root, OBSERVE, hang + OBSERVE)
     program = (
@@ -117,14 +124,21 @@ def started(root: Path) -> "subprocess.Popen[bytes]":
     end = time.monotonic() + 60
     while not (root / "hangs").exists():
         assert process.poll() is None and time.monotonic() < end, process.communicate()
-    return process
+    return process, held
+
+
+def assert_nobody_holds(pipe: int) -> None:
+    """Nobody has the other end of a pipe open any longer, which was open a moment ago."""
+    assert select.select([pipe], [], [], 60) == ([pipe], [], [])
+    os.close(pipe)
 
 
 def test_ctrl_c_keeps_what_was_seen_and_names_what_was_not(acme: Path, muniment: Any) -> None:
-    process = started(acme)
+    process, held = started(acme)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
+    assert_nobody_holds(held)
     assert b"interrupted" in err
     runs, records = verified(acme)
     assert (runs, records) in {(1, 1), (1, 0)}  # the first subject may not have come back yet
@@ -136,8 +150,9 @@ def test_ctrl_c_keeps_what_was_seen_and_names_what_was_not(acme: Path, muniment:
 
 
 def test_a_killed_run_stays_visible_and_the_next_works_without_a_hand(acme: Path, muniment: Any) -> None:
-    process = started(acme)
+    process, held = started(acme)
     process.kill()
+    assert_nobody_holds(held)
     process.communicate(timeout=20)
     assert verified(acme) == (1, 0)
     assert "began and never ended" in muniment("-w", acme, "log").words
