@@ -1,11 +1,12 @@
 """The consent collector: was every event of a log collected under a consent that held at its instant?
 
-The rule stands in `consent_rule`, the reading of files in `consent_log`; both are imported at the first look, because
-DuckDB and Ibis take a second to load. Here are what one may set, what is recorded, and what the sight means.
+The rule stands in `consent_rule`, the reading of files in `consent_log`, that of databases in `consent_database`; they
+are imported at the first look, because DuckDB and Ibis take a second to load. Here are what one may set, what is
+recorded, and what the sight means.
 
 No personal data are recorded: counts, the first and last instant, and for each kind of violation a few pseudonyms of
-event ids. A pseudonym is the start of an HMAC-SHA256 (RFC 2104) of the event id, under a key that is made from the
-bytes of the event files and stored nowhere: who holds these files can find the event, who holds the record cannot.
+event ids. A pseudonym is the start of an HMAC-SHA256 (RFC 2104) of the event id, under a key that is stored nowhere
+(`consent_ground`): who holds the secret, or the event files, can find the event; who holds the record cannot.
 """
 
 import hashlib
@@ -13,28 +14,29 @@ import hmac
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, model_validator
 
 from muniment.evidence.collector import Collector, Facts, Settings
 from muniment.evidence.collectors.consent_codes import DOUBTS, FAULTS, NOTES, VIOLATIONS
 from muniment.evidence.errors import InputFault
 from muniment.evidence.model import Frozen, Instant
-from muniment.evidence.record import Origin, Population, Tool
+from muniment.evidence.record import Origin, Population
+from muniment.evidence.secret import Reference, resolve
 from muniment.evidence.verdict import Verdict, failed, inconclusive, passed
 
 if TYPE_CHECKING:
-    from muniment.evidence.collectors.consent_files import Fingerprint
-    from muniment.evidence.collectors.consent_log import Log
+    from muniment.evidence.collectors.consent_ground import AnyLog, Ground
     from muniment.evidence.collectors.consent_rule import Table, Terms
 
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # no consent to an app or a site of today is older
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)  # by which a clock in the log may be ahead of the look
 
+_SECRETS = {"password", "pseudonyms"}
 _DURATION = r"^(\d{1,8}(ms|s)|\d{1,6}m|\d{1,4}[hd])$"
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -56,8 +58,10 @@ class Names(Frozen):
 class ConsentSettings(Settings):
     """Where a consent log lies, and what it is held to."""
 
-    acts: Path | str = Field(description="Acts of consent: file, folder, pattern or file:// URL; Parquet, CSV or JSONL")
-    events: Path | str = Field(description="Events of data collection: file, folder, pattern or file:// URL")
+    acts: Path | str = Field(
+        description="Acts of consent: file, folder, pattern or URL of Parquet, CSV or JSONL; or URL of a database"
+    )
+    events: Path | str = Field(description="Events of data collection: likewise")
     notices: Path | str | None = Field(
         None, description="Register of notice versions; without it no consent goes stale"
     )
@@ -70,6 +74,30 @@ class ConsentSettings(Settings):
     columns: Names = Field(Names(), description="What the files call the columns, where the names differ")
     examples: int = Field(5, ge=0, le=100, description="The most examples that are recorded of each kind of violation")
     modes: tuple[str, ...] = Field(("normal",), min_length=1, description="The modes in which data may be collected")
+    user: str | None = Field(None, description="Who logs in to the database")
+    password: Reference | None = Field(None, description="Where its password lies: env:NAME or file:PATH")
+    allow_private: bool = Field(False, description="Whether the database may have an address that is not public")
+    pseudonyms: Reference | None = Field(
+        None, description="Where a secret lies that the keys of the pseudonyms are made from: env:NAME or file:PATH"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_login_in_a_url(cls, values: Any, info: ValidationInfo) -> Any:
+        """A URL is recorded. Files that references name start at the workspace, as paths do."""
+        if not isinstance(values, dict):
+            return values
+        for role in ("acts", "events", "notices"):
+            where = urlsplit(str(values.get(role) or ""))
+            if where.scheme and ("@" in where.netloc or "password" in where.query.lower()):
+                raise ValueError(
+                    f"the URL of the {role} holds a user or a password, and would be recorded with it; "
+                    "name the user in `user`, and in `password` where the password lies"
+                )
+        base = (info.context or {}).get("base")
+        return (
+            values if base is None else values | {key: _from(base, values.get(key)) for key in _SECRETS & set(values)}
+        )
 
 
 class Violations(Frozen):
@@ -101,6 +129,10 @@ class ConsentFacts(Facts):
     events: int = Field(description="Events, each id once")
     first_event: Instant | None = Field(None, description="The earliest plausible time of an event")
     last_event: Instant | None = Field(None, description="The latest plausible time of an event")
+    snapshot: str | None = Field(None, description="What names the state of the database that was read")
+    key_period: str | None = Field(
+        None, description="The month whose key the pseudonyms have, if it is made from a secret"
+    )
     examples: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="Pseudonyms of violating events, by kind of violation"
     )
@@ -118,18 +150,20 @@ class Consent(Collector[ConsentSettings, ConsentFacts]):
         """Read the log, and count.
 
         Raises:
-            InputFault: a file is not what it claims to be; the message names file, row and column.
-            CouldNotLook: memory or disk do not suffice, or a file changed while it was read.
+            InputFault: a file or table is not what it claims to be; the message names file, row and column.
+            CouldNotLook: memory or disk do not suffice, a file changed while it was read, a database did not answer to
+                the end, or a secret is not where it should be.
         """
-        from muniment.evidence.collectors import consent_files, consent_log
+        from muniment.evidence.collectors.consent_database import Login
+        from muniment.evidence.collectors.consent_ground import opened
 
         places = {"acts": settings.acts, "events": settings.events, "notices": settings.notices}
-        sources = tuple(consent_files.find(role, place) for role, place in places.items() if place is not None)
-        before = consent_files.fingerprint(sources)
-        with consent_log.open_log(sources, settings.modes, settings.columns.model_dump()) as log:
-            facts = _counted(log, settings, self.at, before)
-        consent_files.require_unchanged(before, sources)
-        return facts
+        references = {"password": settings.password, "pseudonyms": settings.pseudonyms}
+        secrets = resolve({name: each for name, each in references.items() if each}, Path())
+        login = Login(settings.user, secrets.get("password"), settings.allow_private)
+        given = {role: each for role, each in places.items() if each is not None}
+        with opened(given, login, settings.modes, settings.columns.model_dump()) as (log, ground):
+            return _counted(log, settings, self.at, ground, secrets.get("pseudonyms"))
 
     def assess(self, settings: ConsentSettings, facts: ConsentFacts, at: datetime) -> Verdict:  # noqa: ARG002 - ages were counted at the look
         """Fail on any violation; inconclusive where a subject, or everything, is in doubt; else pass, with notes."""
@@ -166,9 +200,11 @@ def pseudonym(key: bytes, event_id: int | str) -> str:
     return hmac.new(key, str(event_id).encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def _counted(log: "Log", settings: ConsentSettings, at: datetime | None, before: "Fingerprint") -> ConsentFacts:
+def _counted(
+    log: "AnyLog", settings: ConsentSettings, at: datetime | None, ground: "Ground", secret: str | None
+) -> ConsentFacts:
     """Ask the log everything that is recorded of it."""
-    from muniment.evidence.collectors import consent_rule
+    from muniment.evidence.collectors import consent_ground, consent_rule
 
     acts, events, notices = (log.table(role) for role in ("acts", "events", "notices"))
     _refuse_conflicts(log)
@@ -182,14 +218,18 @@ def _counted(log: "Log", settings: ConsentSettings, at: datetime | None, before:
     implausible, first_implausible = _found(log, ("acts", "events"), lambda rows: consent_rule.implausible(rows, terms))
     doubtful = consent_rule.doubtful_subjects(acts, events, notices, terms)
     subjects = log.rows(doubtful.count().as_table())[0][0] if unknown or implausible else 0
-    expected, basis = log.expected("events") or (event_rows, "the rows of the event files, read to their end")
+    expected, basis = log.expected("events") or (event_rows, ground.basis)
+    period = f"{at:%Y-%m}" if at else "undated"
+    key = consent_ground.key_of(secret, period, ground)
+    shown = log.rows(consent_rule.examples(judged, settings.examples)) if key else []
     return ConsentFacts(
         origin=Origin(
-            system=f"file:{Path(settings.events).name}",
+            system=ground.system,
             query=query,
             population=Population(expected=expected, collected=event_rows, basis=basis),
-            tools=tuple(Tool(name=name, version=version(name)) for name in ("duckdb", "ibis-framework")),
-            contents=before.contents,
+            authenticated_as=settings.user,
+            tools=ground.tools,
+            contents=ground.contents,
             redactions=("subject and event ids: counted, never recorded; examples are pseudonyms",),
         ),
         violations=Violations(**{name: words.get(name, 0) for name in consent_rule.VIOLATIONS}),
@@ -207,11 +247,13 @@ def _counted(log: "Log", settings: ConsentSettings, at: datetime | None, before:
         events=event_rows - duplicates,
         first_event=first and datetime.fromisoformat(first),
         last_event=last and datetime.fromisoformat(last),
-        examples=_examples(log.rows(consent_rule.examples(judged, settings.examples)), before.key),
+        snapshot=ground.snapshot,
+        key_period=period if secret else None,
+        examples=_examples(shown, key or b""),
     )
 
 
-def _refuse_conflicts(log: "Log") -> None:
+def _refuse_conflicts(log: "AnyLog") -> None:
     from muniment.evidence.collectors import consent_rule
 
     count, first = _found(log, ("notices",), consent_rule.conflicting)
@@ -224,7 +266,7 @@ def _refuse_conflicts(log: "Log") -> None:
         )
 
 
-def _terms(log: "Log", settings: ConsentSettings, at: datetime | None) -> "Terms":
+def _terms(log: "AnyLog", settings: ConsentSettings, at: datetime | None) -> "Terms":
     """Without an instant of the run, ages count from the newest that the log knows of."""
     from muniment.evidence.collectors import consent_rule
 
@@ -242,7 +284,7 @@ def _terms(log: "Log", settings: ConsentSettings, at: datetime | None) -> "Terms
     return replace(known, newest=datetime.fromisoformat(newest)) if newest else known
 
 
-def _found(log: "Log", roles: tuple[str, ...], pick: "Callable[[Table], Table]") -> tuple[int, str | None]:
+def _found(log: "AnyLog", roles: tuple[str, ...], pick: "Callable[[Table], Table]") -> tuple[int, str | None]:
     """How many rows of the tables `pick` chooses, and the file and row of the first."""
     counts = {role: log.rows(pick(log.table(role)).count().as_table())[0][0] for role in roles}
     first = next((log.first(role, pick) for role, count in counts.items() if count), None)
@@ -255,6 +297,11 @@ def _examples(rows: list[tuple[str, int | str]], key: bytes) -> dict[str, tuple[
     for word, event_id in rows:
         shown[word] = (*shown.get(word, ()), pseudonym(key, event_id))
     return shown
+
+
+def _from(base: Path, reference: Any) -> Any:
+    kind, _, path = str(reference).partition(":")
+    return f"file:{base / path}" if kind == "file" else reference
 
 
 def _length(duration: str) -> timedelta:

@@ -109,5 +109,9 @@ FAULTS = (
         "consent.conflicting_notices", "One notice version stands in the register twice.", _EXPORT, "Keep one of them."
     ),
     Code("consent.changed_while_reading", "A file changed while it was read.", _EXPORT, "Look at a finished export."),
-    Code("consent.engine", "Memory or disk did not suffice.", _EXPORT, "Free some, or split the log by time."),
+    Code("consent.engine", "The engine gave up.", _EXPORT, "Free memory and disk, or split the log by time."),
+    Code("consent.two_places", "Acts and events lie in two places.", _EXPORT, "Bring them into one database."),
+    Code("consent.no_driver", "The driver of a database is not installed.", _EXPORT, "Install what Ibis needs for it."),
+    Code("consent.unreachable", "A database cannot be reached, or refuses the login.", _EXPORT, "Check URL and login."),
+    Code("consent.connection_lost", "A database dropped the connection.", _EXPORT, "Look again; nothing was recorded."),
 )

@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 import ibis
+import pyarrow as pa
 
 from muniment.evidence.collectors.consent_files import Source, broken_row, empty, header, unreadable
 from muniment.evidence.collectors.consent_rule import Table
@@ -44,14 +45,14 @@ _FITTING = {
     "instant": ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS", "VARCHAR"),
     "flag": ("BOOLEAN", "VARCHAR"),
 }
-_SHOWN = {
+SHOWN = {
     "id": "integers or text",
     "text": "text",
     "word": "text",
     "instant": "instants with a zone (in Parquet: isAdjustedToUTC)",
     "flag": "true or false",
 }
-_OFFSET_MEND = "export times with Z or an offset such as +01:00; which zone was meant is not guessed"
+OFFSET_MEND = "export times with Z or an offset such as +01:00; which zone was meant is not guessed"
 _IBIS = {"BIGINT": "int64", "VARCHAR": "string", "TIMESTAMPTZ": "timestamp('UTC')", "BOOLEAN": "boolean"}
 
 
@@ -151,6 +152,15 @@ class Log:
         query = sql(expression)
         self._ask(f"CREATE TEMP TABLE {name} AS {query}")
         return ibis.table(expression.schema(), name=name), query
+
+    def receive(self, name: str, schema: Any, batches: Iterable[Any]) -> None:
+        """Keep Arrow batches that come from elsewhere as a table of that name; the schema is theirs."""
+        self._engine.register("incoming", schema.empty_table())
+        self._ask(f"CREATE TEMP TABLE {name} AS FROM incoming")
+        for batch in batches:
+            self._engine.register("incoming", pa.Table.from_batches([batch]))
+            self._ask(f"INSERT INTO {name} FROM incoming")
+        self._engine.unregister("incoming")
 
     def first(self, role: str, pick: Callable[[Table], Table]) -> str:
         """`file: row 3` of the first row that `pick` chooses from a table; it must choose one."""
@@ -257,7 +267,7 @@ class Log:
                 naive = f"regexp_full_match({name}, {_literal(_CLOCK)})"
                 whole = f"regexp_full_match({name}, {_literal(_CLOCK + _OFFSET)})"
                 off = f"NOT {naive} AND (NOT {whole} OR TRY_CAST({name} AS TIMESTAMPTZ) IS NULL)"
-                yield Fault("consent.naive_timestamp", theirs, naive, "a time without an offset", _OFFSET_MEND)
+                yield Fault("consent.naive_timestamp", theirs, naive, "a time without an offset", OFFSET_MEND)
                 yield Fault("consent.malformed_time", theirs, off, "no RFC 3339 time", "write 2026-03-01T12:00:00Z")
             if column.kind == "flag" and text:
                 off = f"lower({name}) NOT IN ('true', 'false')"
@@ -342,13 +352,13 @@ def _refuse_wrong_type(column: Column, found: str | None, source: Source) -> Non
     place = f"{source.files[0]}: row 1, column {column.name}"
     if found in _NAIVE and column.kind == "instant":
         what = "every time in the column is without an offset"
-        raise InputFault("consent.naive_timestamp", what, where=place, mend=_OFFSET_MEND)
+        raise InputFault("consent.naive_timestamp", what, where=place, mend=OFFSET_MEND)
     if found is not None and found not in _FITTING[column.kind]:
         raise InputFault(
             "consent.wrong_type",
             f"the column holds {found}",
             where=place,
-            mend=f"export it as {_SHOWN[column.kind]}",
+            mend=f"export it as {SHOWN[column.kind]}",
         )
 
 

@@ -1,0 +1,90 @@
+"""Where a consent log lies, opened, and what is recorded of that: digests of files, or the snapshot of a database.
+
+The pseudonyms of examples are made under a key. With a secret (`pseudonyms` in the settings) it is the HMAC-SHA256
+(RFC 2104) of the period under that secret, so that each month of looks has a key of its own, and who destroys the
+secret makes all of them nobody's. Without one it is a digest of the event files (`consent_files.fingerprint`); a
+database has no such digest, and no examples are then recorded of it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
+
+from muniment.evidence.collectors import consent_files, consent_log
+from muniment.evidence.collectors.consent_database import DatabaseLog, Login, is_place, open_database, place
+from muniment.evidence.collectors.consent_log import Log
+from muniment.evidence.errors import InputFault
+from muniment.evidence.record import Content, Tool
+
+AnyLog: TypeAlias = Log | DatabaseLog
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is recorded of where the log lies; `digest` is that of the event files, where there are any."""
+
+    system: str
+    contents: tuple[Content, ...]
+    tools: tuple[Tool, ...]
+    digest: bytes | None
+    snapshot: str | None = None
+    basis: str = "the rows of the event files, read to their end"
+
+
+@contextmanager
+def opened(
+    locations: Mapping[str, Path | str], login: Login, modes: tuple[str, ...], names: Mapping[str, Mapping[str, str]]
+) -> Iterator[tuple[AnyLog, Ground]]:
+    """The log at these locations, by role, and its ground. What changed while it was read is refused at the end.
+
+    Raises:
+        InputFault: it is not what it claims to be; CouldNotLook where it cannot be read to its end.
+    """
+    tools = tuple(Tool(name=name, version=version(name)) for name in ("duckdb", "ibis-framework"))
+    places = tuple(place(role, location) for role, location in locations.items() if is_place(location))
+    if not places:
+        sources = tuple(consent_files.find(role, location) for role, location in locations.items())
+        before = consent_files.fingerprint(sources)
+        with consent_log.open_log(sources, modes, names) as log:
+            name = Path(str(locations["events"])).name
+            yield log, Ground(f"file:{name}", before.contents, tools, before.key)
+        consent_files.require_unchanged(before, sources)
+        return
+    _refuse_a_mixture(locations, {each.role for each in places})
+    notices = consent_files.find("notices", locations["notices"]) if _is_file(locations, "notices") else None
+    beside = (notices,) if notices else ()
+    before = consent_files.fingerprint(beside)
+    with open_database(places, notices, login, modes, names) as there:
+        state = there.state
+        engine = Tool(name=state.engine, version=state.version)
+        system = next(each for each in places if each.role == "events").shown
+        contents = (*state.contents, *before.contents)
+        yield there, Ground(system, contents, (engine, *tools), None, state.snapshot)
+    consent_files.require_unchanged(before, beside)
+
+
+def key_of(secret: str | None, period: str, ground: Ground) -> bytes | None:
+    """The key of the pseudonyms, or None where there can be none."""
+    if secret is None:
+        return ground.digest
+    return hmac.new(secret.encode(), f"muniment-consent {period}".encode(), hashlib.sha256).digest()
+
+
+def _refuse_a_mixture(locations: Mapping[str, Path | str], in_database: set[str]) -> None:
+    for role in ("acts", "events"):
+        if role not in in_database:
+            raise InputFault(
+                "consent.two_places",
+                f"the {role} lie in a file, and other tables in a database",
+                where=str(locations[role]),
+                mend="bring acts and events into one place; only the notices may lie in a file beside a database",
+            )
+
+
+def _is_file(locations: Mapping[str, Path | str], role: str) -> bool:
+    return role in locations and not is_place(locations[role])
