@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from muniment.cli.exits import FailOn, exit_code
+from muniment.cli.reports import JunitFile, SarifFile, write_reports
 
 if TYPE_CHECKING:
     from muniment.cli.desk import Desk
@@ -44,22 +45,30 @@ def collect(
         list[str] | None, typer.Argument(help="Checks or controls to run; without any, those that are due.")
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Run every check, due or not.")] = False,
+    only_due: Annotated[bool, typer.Option("--due", help="Only what is due, of the named checks too.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be looked at; touch nothing.")] = False,
     fail_on: Annotated[FailOn, typer.Option(help="The lightest status that makes the exit code 1.")] = (
         FailOn.INCONCLUSIVE
     ),
     trigger: Annotated[str, typer.Option(help="What set it off, for the record.")] = "manual",
+    junit: JunitFile = None,
+    sarif: SarifFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run the checks that are due, and keep what was seen in the store."""
     from muniment.cli.console import print_json, talk
     from muniment.cli.desk import desk_of
+    from muniment.evidence.errors import UsageError
+    from muniment.exports.outcomes import of_records
 
+    if all_ and only_due:
+        raise UsageError("--all and --due ask for different things", mend="leave one of them out")
     desk = desk_of(context)
-    tasks, populations = planned(desk, checks or (), everything=all_ or bool(checks))
+    tasks, populations = planned(desk, checks or (), everything=all_ or (bool(checks) and not only_due))
     if dry_run:
         return _tell_plan(tasks, populations, as_json=as_json)
     if not tasks:
+        write_reports("muniment collect", (), desk.clock(), junit_file=junit, sarif_file=sarif)
         if as_json:
             print_json("muniment.collect/1", run=None, records=[], message="nothing is due")
         else:
@@ -68,6 +77,8 @@ def collect(
             )
         return 0
     collected = run(desk, tasks, populations, actor=desk.actor(trigger))
+    outcomes = of_records(desk.workspace, collected.records)
+    write_reports("muniment collect", outcomes, collected.end.ended, junit_file=junit, sarif_file=sarif)
     _tell(collected, as_json=as_json)
     if collected.interrupted:
         raise KeyboardInterrupt

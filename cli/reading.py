@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from muniment.cli.exits import FailOn, exit_code
+from muniment.cli.reports import JunitFile, SarifFile, write_reports
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,6 +41,8 @@ def status(
     fail_on: Annotated[FailOn, typer.Option(help="The lightest status that makes the exit code 1.")] = (
         FailOn.INCONCLUSIVE
     ),
+    junit: JunitFile = None,
+    sarif: SarifFile = None,
     as_json: Json = False,
 ) -> int:
     """What stands, what is due, what fails, and what nobody has looked at."""
@@ -47,6 +50,7 @@ def status(
     from muniment.cli.desk import desk_of, known
     from muniment.controls.assess import assess
     from muniment.evidence.verdict import NOTHING
+    from muniment.exports.outcomes import of_findings
 
     desk = desk_of(context)
     at = instant(as_of, desk)
@@ -58,6 +62,8 @@ def status(
         finding for finding in assessment.findings.values() if framework is None or _serves(desk, finding, framework)
     ]
     criteria = {name: rows for name, rows in assessment.criteria.items() if framework in (None, name)}
+    outcomes = of_findings(desk.workspace, findings)
+    write_reports("muniment status", outcomes, at, junit_file=junit, sarif_file=sarif)
     if as_json:
         print_json(
             "muniment.status/1",

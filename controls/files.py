@@ -24,6 +24,7 @@ from muniment.controls.model import (
     Claim,
     CollectorKind,
     Framework,
+    Notify,
     Processor,
     Relationship,
     Review,
@@ -78,6 +79,12 @@ class Anchors(Frozen):
     max_age: Duration = Field(86_400, description="How long a head may wait for its timestamp")
 
 
+class NotifyRow(Notify):
+    """`notify` of `muniment.yaml`."""
+
+    ahead: Duration = Field(1_209_600, gt=0, description="How long before its end a thing is announced")
+
+
 class Manifest(Frozen):
     """`muniment.yaml`: who the organisation is, and where its things lie."""
 
@@ -94,6 +101,7 @@ class Manifest(Frozen):
     )
     keys: Keys = Keys()
     anchors: Anchors | None = None
+    notify: NotifyRow | None = Field(None, description="Who is told of what fails, has gone stale or is about to end")
 
     @field_validator("period")
     @classmethod

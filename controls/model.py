@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, NoReturn, TypeAlias
+from typing import Annotated, Literal, NoReturn, Self, TypeAlias
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from muniment.evidence.model import Digest, Frozen, Instant, Period
 from muniment.evidence.record import Exclusion
 from muniment.evidence.verdict import NOTHING, Status, Verdict
 
+SecretReference = Annotated[str, Field(pattern=r"^(env|file):.+", description="`env:NAME` or `file:PATH`")]
 Freshness: TypeAlias = Literal["fresh", "due", "stale", "none"]
 
 
@@ -398,6 +399,41 @@ class Processor(Frozen):
     country: str | None = None
 
 
+class Mail(Frozen):
+    """Where notices are mailed. The password is a reference, and never goes over a line without TLS."""
+
+    to: tuple[str, ...] = Field(min_length=1)
+    sender: str = Field(alias="from", min_length=3)
+    server: str = Field(pattern=r"^[^\s/:@]+:[0-9]{1,5}$", description="`host:port`")
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    password: SecretReference | None = None
+
+    @model_validator(mode="after")
+    def _no_password_in_the_clear(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("`user` and `password` go together")
+        if self.password is not None and self.security == "none":
+            raise ValueError("a password is sent over TLS only: set `security` to starttls or tls")
+        return self
+
+
+class Notify(Frozen):
+    """Who is told, once a day at most, of what fails, has gone stale or is about to end."""
+
+    ahead: int = Field(1_209_600, gt=0, description="Seconds by which what ends is announced")
+    webhook: SecretReference | None = Field(
+        None, description="The URL that a notice is posted to; such URLs are secrets"
+    )
+    mail: Mail | None = None
+
+    @model_validator(mode="after")
+    def _somebody_is_told(self) -> Self:
+        if self.webhook is None and self.mail is None:
+            raise ValueError("name a `webhook` or a `mail`")
+        return self
+
+
 class Scope(Frozen):
     """What the evidence is about, in the organisation's words."""
 
@@ -453,6 +489,7 @@ class Workspace:
     digest: Digest
     places: ReadOnly[tuple[str, ...], Place] = field(repr=False)
     anchoring: Anchoring | None = None
+    notify: Notify | None = None
 
     def control(self, id: str) -> Control:  # noqa: A002 - the noun's own word
         """The control of that identifier; KeyError if there is none."""

@@ -131,6 +131,7 @@ def load_workspace(root: Path) -> Workspace:
         digest=_digest(root, files),
         anchoring=_anchoring(home, written),
         places={**adopted.places, **_register_places(registers.values())},
+        notify=written.notify,
     )
 
 
