@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from muniment.evidence.errors import InputFault
 from muniment.evidence.imports.report import Source, damaged, not_this
 
-LARGEST = 64 * 1024 * 1024  # bytes; JSON is read whole and takes some ten times its size
+LARGEST = 64 * 1024 * 1024  # bytes; JSON is read whole and takes some twenty times its size
 LONGEST_LINE = 4 * 1024 * 1024
 
 
