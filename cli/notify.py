@@ -6,7 +6,6 @@ be reached is tried again the next time, and the other is not told twice.
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -155,20 +154,21 @@ def _send(desk: "Desk", channel: str, notice: Notice) -> None:
     """
     wanted = desk.workspace.notify
     if channel == "webhook" and wanted and wanted.webhook:
-        _post(_secret(wanted.webhook, desk.root), notice)
+        _post(_secret("webhook", wanted.webhook, desk.root), notice)
     elif wanted and wanted.mail:
-        password = _secret(wanted.mail.password, desk.root) if wanted.mail.password else None
+        password = _secret("mail password", wanted.mail.password, desk.root) if wanted.mail.password else None
         _mail(wanted.mail, password, notice)
 
 
-def _secret(reference: str, root: Path) -> str:
-    """The value of `env:NAME` or `file:PATH`."""
-    kind, _, place = reference.partition(":")
+def _secret(name: str, reference: str, root: Path) -> str:
+    """The value behind `env:NAME` or `file:PATH`."""
+    from muniment.evidence.errors import CouldNotLook
+    from muniment.evidence.secret import resolve
+
     try:
-        return os.environ[place] if kind == "env" else (root / place).read_text("utf-8").rstrip("\r\n")
-    except (KeyError, OSError, UnicodeDecodeError):
-        what = "is not set" if kind == "env" else "cannot be read"
-        raise _unsent(f"there should be a secret in {reference}, which {what}") from None
+        return resolve({name: reference}, root)[name]
+    except CouldNotLook as fault:
+        raise _unsent(fault.what) from None
 
 
 def _post(url: str, notice: Notice) -> None:

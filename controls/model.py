@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, Self, TypeAlias
+from typing import Literal, NoReturn, Self, TypeAlias
 
 from pydantic import Field, JsonValue, model_validator
 
 from muniment.evidence.model import Digest, Frozen, Instant, Period
 from muniment.evidence.record import Exclusion
+from muniment.evidence.secret import Reference
 from muniment.evidence.verdict import NOTHING, Status, Verdict
 
-SecretReference = Annotated[str, Field(pattern=r"^(env|file):.+", description="`env:NAME` or `file:PATH`")]
 Freshness: TypeAlias = Literal["fresh", "due", "stale", "none"]
 
 
@@ -407,7 +407,7 @@ class Mail(Frozen):
     server: str = Field(pattern=r"^[^\s/:@]+:[0-9]{1,5}$", description="`host:port`")
     security: Literal["starttls", "tls", "none"] = "starttls"
     user: str | None = None
-    password: SecretReference | None = None
+    password: Reference | None = None
 
     @model_validator(mode="after")
     def _no_password_in_the_clear(self) -> Self:
@@ -422,9 +422,7 @@ class Notify(Frozen):
     """Who is told, once a day at most, of what fails, has gone stale or is about to end."""
 
     ahead: int = Field(1_209_600, gt=0, description="Seconds by which what ends is announced")
-    webhook: SecretReference | None = Field(
-        None, description="The URL that a notice is posted to; such URLs are secrets"
-    )
+    webhook: Reference | None = Field(None, description="The URL that a notice is posted to; such URLs are secrets")
     mail: Mail | None = None
 
     @model_validator(mode="after")
