@@ -17,7 +17,7 @@ demo: ## an example workspace in ./demo, collected, packed, verified and tampere
 
 test: ## all tests, against real servers on loopback
 	@scripts/bootstrap test
-	$(VENV)/pytest
+	$(VENV)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: ## style, types, and which room may import which
 	@scripts/bootstrap test

@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +15,14 @@ from muniment.evidence.testing import Promise
 
 PAGE = (Path(__file__).parents[2] / "docs/collectors.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"(?:^`(?P<file>[^`\n]+)`:\n\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-LIMIT = 30  # seconds for the three commands from nothing to evidence
 
 
 @dataclass(frozen=True)
 class Step:
-    """A block of commands, what they said and how long they took, and what the page says that they say."""
+    """A block of commands, what they said, and what the page says that they say."""
 
     commands: str
     said: str
-    seconds: float
     told: tuple[str, ...]
 
 
@@ -41,10 +38,9 @@ def carried_out(folder: Path) -> Iterator[Step]:
         if block["file"]:
             (folder / block["file"]).write_text(block["text"], encoding="utf-8")
         elif block["kind"] == "sh":
-            began = time.monotonic()
             said, folder = run(block["text"], folder)
             told = following["text"].splitlines() if following and following["kind"] == "text" else []
-            yield Step(block["text"], said, time.monotonic() - began, tuple(told))
+            yield Step(block["text"], said, tuple(told))
 
 
 def run(commands: str, folder: Path) -> tuple[str, Path]:
@@ -71,10 +67,9 @@ def test_every_command_says_what_the_page_says(steps: list[Step]) -> None:
     assert sum(len(step.told) for step in steps) > 10
 
 
-def test_three_commands_lead_from_nothing_to_evidence_in_half_a_minute(steps: list[Step]) -> None:
+def test_three_commands_lead_from_nothing_to_evidence(steps: list[Step]) -> None:
     [three] = [step for step in steps if step.commands.startswith("muniment collectors new backup-age")]
     assert len(three.commands.splitlines()) == 3
-    assert three.seconds < LIMIT
 
 
 @pytest.mark.parametrize("promise", Promise)
