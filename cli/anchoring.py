@@ -1,14 +1,29 @@
-"""`muniment anchor`: have the head of the store stamped outside, or say how that stands."""
+"""`muniment anchor`: have the head of the store held outside, or say how that stands."""
 
 import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from muniment.cli.desk import Desk
     from muniment.evidence.errors import MunimentError
+    from muniment.evidence.store import Checkpoint
     from muniment.evidence.store.anchor import AnchorState
+    from muniment.evidence.store.remote import Remote
+
+
+@dataclass(frozen=True)
+class Target:
+    """One anchor that muniment.yaml names; `hold` has it hold a checkpoint, and gives which size since when."""
+
+    name: str
+    hold: "Callable[[Checkpoint], tuple[int, datetime]]"
 
 
 def register(app: typer.Typer) -> None:
@@ -21,42 +36,111 @@ def anchor(
     status: Annotated[bool, typer.Option("--status", help="Only say how it stands; ask nobody.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Have the authority of muniment.yaml stamp the head of the store; the next run stores the timestamp."""
-    from muniment.cli.console import print_json, result
+    """Have the anchors of muniment.yaml hold the head of the store: authorities stamp it, remotes take it."""
+    from muniment.cli.console import print_json, result, tell_error, visible
     from muniment.cli.desk import desk_of
     from muniment.evidence import UsageError
-    from muniment.evidence.store.anchor import anchor_state
 
     desk = desk_of(context)
     if desk.workspace.anchoring is None:
         raise UsageError(
-            "no authority is named", where="muniment.yaml", mend="write `anchors: {authority: URL, certificates: …}`"
+            "no anchor is named",
+            where="muniment.yaml",
+            mend="write `anchors: {authority: URL, certificates: …}` or `anchors: {remotes: [URL]}`",
         )
-    fault = None if status else anchor_head(desk)
-    if fault is not None:
-        raise fault
-    size, state = desk.store.checkpoint().size, anchor_state(desk.store.path)
+    faults = () if status else anchor_head(desk)
+    if faults:
+        gravest = max(faults, key=lambda each: each.exit_code)
+        for fault in faults:
+            if fault is not gravest:
+                tell_error(fault, as_json=False)
+        raise gravest
+    size, states = desk.store.checkpoint().size, standings(desk)
     if as_json:
-        print_json("muniment.anchor/1", size=size, anchored=state.to_json())
+        print_json("muniment.anchor/1", size=size, anchors={name: each.to_json() for name, each in states.items()})
     else:
-        result().print(standing(size, state))
+        for name, state in states.items():
+            result().print(visible(standing(name, size, state)))
     return 0
 
 
-def anchor_head(desk: "Desk") -> "MunimentError | None":
-    """Have the head stamped, unless it is or nobody is to do it. What hinders it is noted, and never stops a run."""
-    from muniment.evidence.errors import IntegrityError, MunimentError, StoreFault
+def anchor_head(desk: "Desk") -> "tuple[MunimentError, ...]":
+    """Have each anchor hold the head, unless it does. What hinders one is noted, and never stops a run or another."""
+    return tuple(fault for target in targets(desk) if (fault := _hold(desk, target)) is not None)
+
+
+def targets(desk: "Desk") -> "tuple[Target, ...]":
+    """The anchors that the workspace names, in the order in which they are asked."""
+    anchoring = desk.workspace.anchoring
+    if anchoring is None:
+        return ()
+    stamped = (_authority(desk),) if anchoring.authority is not None else ()
+    return (*stamped, *(_remote(desk, reference) for reference in anchoring.remotes))
+
+
+def standings(desk: "Desk") -> "dict[str, AnchorState]":
+    """How each anchor stands, by our own notes."""
+    from muniment.evidence.store.anchor import anchor_state
+
+    return {target.name: anchor_state(desk.store.path, target.name) for target in targets(desk)}
+
+
+def remote_at(reference: str, base: Path) -> "Remote":
+    """The second repository that a URL, a path or `env:NAME` names; a relative path starts at `base`.
+
+    Raises:
+        CouldNotLook: the variable is not set.
+    """
+    from muniment.evidence.secret import resolve
+    from muniment.evidence.store.remote import Remote
+
+    if reference.startswith("env:"):
+        return Remote(resolve({"remote": reference}, base)["remote"])
+    return Remote(reference if ":" in reference else str(base / reference))
+
+
+def standing(name: str, size: int, state: "AnchorState") -> str:
+    """How one anchor stands, in a sentence."""
+    from muniment.evidence import rfc3339
+
+    held = f"holds {state.size:,} leaves since {rfc3339(state.at)}" if state.at else "never held the head"
+    if state.failure:
+        word = "ALARM" if state.alarm else "the last attempt failed"
+        return f"{name}: {held}; {word}: {state.failure}"
+    return f"{name}: {held}" + ("." if state.size >= size else f"; the head of {size:,} leaves waits.")
+
+
+def _hold(desk: "Desk", target: Target) -> "MunimentError | None":
+    from muniment.evidence.errors import MunimentError, StoreFault
+    from muniment.evidence.store import anchor as anchors
+
+    store = desk.store
+    checkpoint = store.checkpoint()
+    if anchors.anchor_state(store.path, target.name).size >= checkpoint.size:
+        return None
+    try:
+        size, at = target.hold(checkpoint)
+        anchors.note_anchored(store.path, target.name, size, at)
+    except MunimentError as error:
+        with contextlib.suppress(StoreFault):  # a note that cannot be written must not cost the run
+            anchors.note_failure(store.path, target.name, error, desk.clock())
+        return error
+    return None
+
+
+def _authority(desk: "Desk") -> Target:
+    from muniment.evidence.errors import IntegrityError
     from muniment.evidence.store import anchor as anchors
     from muniment.evidence.store.timestamp import ask_authority, believe_token, load_certificates
 
-    anchoring, store = desk.workspace.anchoring, desk.store
-    checkpoint = store.checkpoint()
-    if anchoring is None or anchors.anchor_state(store.path).size >= checkpoint.size:
-        return None
-    url = anchoring.authority
-    try:
+    anchoring = desk.workspace.anchoring
+    assert anchoring is not None and anchoring.authority is not None  # noqa: S101 - who calls has looked
+    assert anchoring.certificates is not None  # noqa: S101 - the file's model keeps the two together
+    url, certificates = anchoring.authority, anchoring.certificates
+
+    def hold(checkpoint: "Checkpoint") -> "tuple[int, datetime]":
         token = ask_authority(url, checkpoint.note)
-        believe_token(token, load_certificates(anchoring.certificates), where=url)
+        believe_token(token, load_certificates(certificates), where=url)
         if abs(token.at - desk.clock()) > anchors.CLOCK_TOLERANCE:
             raise IntegrityError(
                 "our clock and the authority's differ by more than five minutes, so its timestamp is not kept",
@@ -64,20 +148,22 @@ def anchor_head(desk: "Desk") -> "MunimentError | None":
                 mend="set the clock: later records would look backdated",
                 code="anchor.clock",
             )
-        anchors.keep_token(store.path, checkpoint.size, token)
-    except MunimentError as error:
-        with contextlib.suppress(StoreFault):  # a note that cannot be written must not cost the run
-            anchors.note_failure(store.path, error, desk.clock())
-        return error
-    return None
+        anchors.keep_token(desk.store.path, checkpoint.size, token)
+        return checkpoint.size, token.at
+
+    return Target(f"timestamp {url}", hold)
 
 
-def standing(size: int, state: "AnchorState") -> str:
-    """How anchoring stands, in a sentence."""
-    from muniment.evidence import rfc3339
+def _remote(desk: "Desk", reference: str) -> Target:
+    from muniment.evidence.store.anchor import anchor_state
+    from muniment.evidence.store.remote import push_to_remote
 
-    anchored = f"anchored at {state.size:,} leaves, {rfc3339(state.at)}" if state.at else "never anchored"
-    if state.size >= size:
-        return f"The head is {anchored}."
-    failed = f"; the last attempt failed: {state.failure}" if state.failure else ""
-    return f"The head of {size:,} leaves waits for its timestamp ({anchored}){failed}."
+    # A remote that is named by a variable is known by the variable: the state must be readable without it.
+    name = f"remote {reference if reference.startswith('env:') else remote_at(reference, desk.root).shown}"
+
+    def hold(checkpoint: "Checkpoint") -> "tuple[int, datetime]":  # noqa: ARG001 - the branch goes as it is
+        store = desk.store.path
+        pushed = anchor_state(store, name).size
+        return push_to_remote(store, remote_at(reference, desk.root), pushed=pushed), desk.clock()
+
+    return Target(name, hold)

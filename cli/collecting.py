@@ -178,12 +178,11 @@ def run(
 
 
 def _anchor(desk: "Desk") -> None:
-    """Have the head stamped outside. What hinders it is told, and never stops a run."""
+    """Have the head held outside. What hinders it is told, and never stops a run."""
     from muniment.cli.anchoring import anchor_head
     from muniment.cli.console import tell_error
 
-    fault = anchor_head(desk)
-    if fault is not None:
+    for fault in anchor_head(desk):
         tell_error(fault, as_json=False)
 
 

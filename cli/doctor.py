@@ -1,5 +1,6 @@
 """`muniment doctor`: is everything in place? Each line is ok, warn or fail, and says what mends it."""
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "warn", "fail"]
 
-COULD_NOT = 3
+COULD_NOT, INTEGRITY = 3, 4
 _SYMBOLS: dict[State, tuple[str, str]] = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
 _LEAST_FREE = 200 * 1024 * 1024  # bytes; a pack and a few hundred runs fit in
 _OLDEST_GIT = (2, 39)
@@ -29,6 +30,7 @@ class Line:
     state: State
     sentence: str
     mend: str | None = None
+    alarm: bool = False  # what is stored is not what was signed
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +57,7 @@ def doctor(
     if desk is not None:
         lines += _workspace(desk)
     worst = COULD_NOT if any(line.state == "fail" for line in lines) else 0
+    worst = INTEGRITY if any(line.alarm for line in lines) else worst
     if as_json:
         print_json("muniment.doctor/1", ok=worst == 0, lines=[vars(line) for line in lines])
         return worst
@@ -105,7 +108,7 @@ def _engine() -> Line:
 
 def _workspace(desk: "Desk") -> Iterator[Line]:
     """Each part of the workspace; what rests on a part that fails is not looked at."""
-    from muniment.evidence.errors import MunimentError
+    from muniment.evidence.errors import IntegrityError, MunimentError
 
     looks: tuple[tuple[str, Callable[[Desk], Line]], ...] = (
         ("files", _files),
@@ -123,7 +126,7 @@ def _workspace(desk: "Desk") -> Iterator[Line]:
         try:
             yield look(desk)
         except MunimentError as error:
-            yield Line(what, "fail", str(error), error.mend)
+            yield Line(what, "fail", str(error), error.mend, alarm=isinstance(error, IntegrityError))
             if what == "files":
                 return
 
@@ -181,21 +184,30 @@ def _pin(desk: "Desk") -> Line:
 
 
 def _anchors(desk: "Desk") -> Line:
-    from muniment.cli.anchoring import standing
-    from muniment.evidence.store.anchor import anchor_state
+    from muniment.cli.anchoring import remote_at, standing, standings
+    from muniment.evidence.errors import CouldNotLook
+    from muniment.evidence.store.remote import look_at_remote, rewriting_is_refused
     from muniment.evidence.store.timestamp import load_certificates
 
     anchoring = desk.workspace.anchoring
     if anchoring is None:
-        mend = "name a timestamp authority under `anchors` in muniment.yaml"
-        return Line("anchors", "warn", "nobody outside stamps the store: a rewritten history cannot be seen", mend)
-    load_certificates(anchoring.certificates)
-    size, state = desk.store.checkpoint().size, anchor_state(desk.store.path)
-    words = standing(size, state)
-    if state.size >= size:
+        mend = "name a timestamp authority or a second repository under `anchors` in muniment.yaml"
+        return Line("anchors", "warn", "nobody outside holds the store: a rewritten history cannot be seen", mend)
+    if anchoring.certificates is not None:
+        load_certificates(anchoring.certificates)
+    for reference in anchoring.remotes:
+        remote = remote_at(reference, desk.root)
+        with contextlib.suppress(CouldNotLook):  # our own notes say since when
+            look_at_remote(desk.store.path, remote)
+        if rewriting_is_refused(remote) is False:
+            mend = f"git -C {remote.shown} config receive.denyNonFastForwards true, and receive.denyDeletes true"
+            return Line("anchors", "warn", f"{remote.shown} lets its history be rewritten", mend)
+    size, states = desk.store.checkpoint().size, standings(desk)
+    words = "\n".join(standing(name, size, state) for name, state in states.items())
+    if all(state.size >= size for state in states.values()):
         return Line("anchors", "ok", words)
-    since = state.waiting_since
-    late = since is not None and desk.clock() - since > timedelta(seconds=anchoring.max_age)
+    since = [state.waiting_since for state in states.values() if state.waiting_since is not None]
+    late = bool(since) and desk.clock() - min(since) > timedelta(seconds=anchoring.max_age)
     return Line("anchors", "fail" if late else "warn", words, "muniment anchor")
 
 

@@ -46,6 +46,7 @@ def status(
     as_json: Json = False,
 ) -> int:
     """What stands, what is due, what fails, and what nobody has looked at."""
+    from muniment.cli.anchoring import standings
     from muniment.cli.console import print_json
     from muniment.cli.desk import desk_of, known
     from muniment.controls.assess import assess
@@ -72,6 +73,7 @@ def status(
             findings=[finding.to_json() for finding in findings],
             criteria={name: [row.to_json() for row in rows] for name, rows in criteria.items()},
             claims=[claim.to_json() for claim in assessment.claims],
+            anchors={name: state.to_json() for name, state in standings(desk).items()},
         )
     else:
         _tell_status(desk, assessment, findings, criteria, everything=everything)
@@ -228,7 +230,18 @@ def _tell_status(
         console.print(f"\n{counted(unwatched, 'control')} without a check: `muniment status --all` lists them.")
     for name, rows_ in criteria.items():
         console.print(f"\n{name}: {_criteria_words(rows_)}")
+    _tell_anchors(console, desk)
     _tell_next(console, desk)
+
+
+def _tell_anchors(console: "Console", desk: "Desk") -> None:
+    """How far the store is held outside, by our own notes: nobody is asked."""
+    from muniment.cli.anchoring import standing, standings
+    from muniment.cli.console import visible
+
+    size, states = desk.store.checkpoint().size, standings(desk)
+    for at, (name, state) in enumerate(states.items()):
+        console.print(("" if at else "\n") + visible(f"Anchored outside, {standing(name, size, state)}"))
 
 
 def _criteria_words(rows: "Iterable[CriterionResult]") -> str:

@@ -1,5 +1,6 @@
 """`muniment verify`: is the store, or a pack, what was signed?"""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,10 +9,18 @@ import typer
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from muniment.evidence.store import Trust, VerifyReport
+    from muniment.evidence.store import Fault, Trust, VerifyReport
     from muniment.exports.verify import PackReport
 
 INTEGRITY = 4
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a store is held against beside its own signatures."""
+
+    authorities: "tuple[Certificate, ...]"
+    remotes: tuple[str, ...] = ()
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +41,10 @@ def verify(
         Path | None,
         typer.Option(help="The timestamp authority's root certificate (PEM); otherwise the workspace's."),
     ] = None,
+    remote: Annotated[
+        list[str] | None,
+        typer.Option(help="A second repository that the store is held against: a URL, a path, or env:NAME."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Verify the store or a pack, and name each fault."""
@@ -42,11 +55,12 @@ def verify(
     target = path or desk_of(context).workspace.store_path
     if not target.exists():
         raise UsageError(f"there is nothing at {target}", mend="name a store's folder, or a pack's PDF or ZIP")
-    return (
-        _verify_store(target, pinned, _authorities(context, authority), as_json=as_json)
-        if target.is_dir()
-        else _verify_pack(target, pinned, as_json=as_json)
-    )
+    if target.is_dir():
+        outside = Outside(_authorities(context, authority), tuple(remote or ()))
+        return _verify_store(target, pinned, outside, as_json=as_json)
+    if remote:
+        raise UsageError("a pack is not held against a repository", mend="name the store, and the remote with it")
+    return _verify_pack(target, pinned, as_json=as_json)
 
 
 def _pinned(context: typer.Context, trust: Path | None, *, needed: bool) -> "Trust | None":
@@ -77,23 +91,45 @@ def _authorities(context: typer.Context, named: Path | None) -> "tuple[Certifica
         anchoring = desk_of(context).workspace.anchoring
     except UsageError:
         return ()
-    return load_certificates(anchoring.certificates) if anchoring else ()
+    return load_certificates(anchoring.certificates) if anchoring and anchoring.certificates else ()
 
 
-def _verify_store(path: Path, trust: "Trust | None", authorities: "tuple[Certificate, ...]", *, as_json: bool) -> int:
+def _verify_store(path: Path, trust: "Trust | None", outside: Outside, *, as_json: bool) -> int:
     from muniment.cli.console import bar
     from muniment.cli.words import counted
     from muniment.evidence.store import verify_store
 
     with bar("Verifying") as shown:
-        report = verify_store(path, trust, authorities=authorities, progress=shown)
+        report = verify_store(path, trust, authorities=outside.authorities, progress=shown)
+    held_against = [_against(path, reference) for reference in outside.remotes]
+    report = replace(report, faults=(*report.faults, *(each for each in held_against if not isinstance(each, dict))))
     held = sum(anchor.trusted for anchor in report.anchors)
     words = f"{counted(report.runs, 'run')}, {counted(report.records, 'record')}, {counted(held, 'trusted timestamp')}"
     facts = {"kind": "store", "runs": report.runs, "records": report.records, "pinned": report.pinned}
     facts |= {"anchors": len(report.anchors), "anchors_trusted": held}
     if report.checkpoint is not None:
         facts |= {"size": report.checkpoint.size, "root": report.checkpoint.root}
+    facts |= {"remotes": [each for each in held_against if isinstance(each, dict)]}
     return _tell(path, report, words, facts, as_json=as_json)
+
+
+def _against(path: Path, reference: str) -> "Fault | dict[str, Any]":
+    """How far a second repository follows the store, or the fault that it shows.
+
+    Raises:
+        CouldNotLook: it cannot be reached: that the store is in order is then not said.
+    """
+    from muniment.cli.anchoring import remote_at
+    from muniment.evidence.errors import IntegrityError
+    from muniment.evidence.store import Fault
+    from muniment.evidence.store.remote import look_at_remote
+
+    remote = remote_at(reference, Path.cwd())
+    try:
+        found = look_at_remote(path, remote)
+    except IntegrityError as error:
+        return Fault.of(error)
+    return {"remote": remote.shown, "size": found.size, "behind": found.behind}
 
 
 def _verify_pack(path: Path, trust: "Trust | None", *, as_json: bool) -> int:
@@ -125,6 +161,8 @@ def _tell(path: Path, report: "VerifyReport | PackReport", words: str, facts: di
         console.print(f"✓ {path}: {words}, unaltered.", style="green")
         if "root" in facts:
             console.print(f"  {counted(facts['size'], 'leaf', 'leaves')}, root {facts['root']}")
+        for each in facts.get("remotes", ()):
+            console.print(f"  {visible(each['remote'])} holds {each['size']:,} of them, and no other history.")
     else:
         console.print(f"✗ {path}: {counted(len(report.faults), 'fault')}.", style="bold red")
     for fault in report.faults:

@@ -4,6 +4,7 @@ These say what may stand in one file. What must hold between files is checked wh
 product's own data, `workspace` for a workspace.
 """
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -70,13 +71,34 @@ class Keys(Frozen):
 
 
 class Anchors(Frozen):
-    """Who outside stamps the head of the store (RFC 3161)."""
+    """Who outside holds the head of the store: an authority stamps it (RFC 3161), a second repository takes it."""
 
-    authority: str = Field(
-        pattern=r"^https?://[^\s/@]+(/[^\s@]*)?$", description="The authority's URL, without a password"
+    authority: str | None = Field(
+        None, pattern=r"^https?://[^\s/@]+(/[^\s@]*)?$", description="The authority's URL, without a password"
     )
-    certificates: FileReference = Field(description="Its root certificate as PEM, got on another way")
-    max_age: Duration = Field(86_400, description="How long a head may wait for its timestamp")
+    certificates: FileReference | None = Field(None, description="Its root certificate as PEM, got on another way")
+    remotes: tuple[str, ...] = Field(
+        (), description="Git repositories that refuse rewriting: a URL, a path, or `env:NAME` where it has a secret"
+    )
+    max_age: Duration = Field(86_400, description="How long a head may wait for its anchors")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if (self.authority is None) != (self.certificates is None):
+            raise ValueError("an authority and its certificates go together: write both, or neither")
+        if self.authority is None and not self.remotes:
+            raise ValueError("name an authority with its certificates, or remotes")
+        return self
+
+    @field_validator("remotes")
+    @classmethod
+    def _no_secret(cls, remotes: tuple[str, ...]) -> tuple[str, ...]:
+        for each in remotes:
+            if urlsplit(each).password:
+                raise ValueError("a password does not belong in this file: write `env:NAME` and put the URL in NAME")
+            if not re.fullmatch(r"[^\s\x00-\x1f-][^\x00-\x1f]*", each) or "::" in each:
+                raise ValueError("this is neither the URL nor the path of a git repository")
+        return remotes
 
 
 class NotifyRow(Notify):

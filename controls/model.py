@@ -451,11 +451,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Anchoring:
-    """Which authority stamps the store's head, by which certificates it is known, how old an unstamped head may be."""
+    """Who outside holds the store's head, by which certificates an authority is known, how old an unheld head may be.
 
-    authority: str
-    certificates: Path
+    `remotes` are URLs, absolute paths or `env:NAME`.
+    """
+
+    authority: str | None
+    certificates: Path | None
     max_age: int  # seconds
+    remotes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

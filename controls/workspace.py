@@ -322,7 +322,15 @@ def _anchoring(root: Path, written: Manifest) -> Anchoring | None:
     anchors = written.anchors
     if anchors is None:
         return None
-    return Anchoring(anchors.authority, _referred(root, anchors.certificates), anchors.max_age)
+    certificates = None if anchors.certificates is None else _referred(root, anchors.certificates)
+    remotes = tuple(_located(root, each) for each in anchors.remotes)
+    return Anchoring(anchors.authority, certificates, anchors.max_age, remotes)
+
+
+def _located(root: Path, remote: str) -> str:
+    """What is neither a URL, `host:path` nor `env:NAME` is a path, which begins at the workspace."""
+    path = remote if remote.startswith("file://") else remote.removeprefix("file:")
+    return path if ":" in path else str(root / Path(path).expanduser())
 
 
 def _digest(root: Path, files: _Files) -> str:

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationError
 
 from muniment.evidence.errors import IntegrityError, MunimentError
-from muniment.evidence.model import Frozen, Instant, canonical, rfc3339
+from muniment.evidence.model import Frozen, Instant, canonical, rfc3339, utc
 from muniment.evidence.store.fault import Fault
 from muniment.evidence.store.layout import ANCHORS
 from muniment.evidence.store.lock import unwritable
@@ -30,12 +30,20 @@ _NAME = re.compile(r"([0-9]{1,18})\.tsr")
 
 
 class AnchorState(Frozen):
-    """What is known of anchoring without asking anybody; nobody signs this, `verify` reads the tokens themselves."""
+    """What is known of one anchor without asking anybody; nobody signs this, `verify` reads the tokens themselves."""
 
     size: int = Field(0, description="The newest anchored checkpoint")
-    at: Instant | None = Field(None, description="When the authority stamped it")
+    at: Instant | None = Field(None, description="When the authority stamped it, or by our clock when it was taken")
     waiting_since: Instant | None = Field(None, description="When the first attempt failed that nothing followed")
     failure: str | None = None
+    alarm: bool = Field(False, description="Whether the failure is one of integrity")
+
+
+class AnchorStates(Frozen):
+    """The states of all anchors, by name: `timestamp https://…`, `remote ssh://…`."""
+
+    schema_: Literal["muniment.anchors/1"] = Field("muniment.anchors/1", alias="schema")
+    anchors: dict[str, AnchorState] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,12 +74,9 @@ class Sighted:
     files: list[tuple[str, bytes]] = field(default_factory=list)
 
 
-def anchor_state(store: Path) -> AnchorState:
-    """How anchoring stands; the beginning where nothing is known."""
-    try:
-        return AnchorState.model_validate_json((store / ANCHORS / _STATE).read_bytes())
-    except (OSError, ValidationError):
-        return AnchorState()
+def anchor_state(store: Path, name: str) -> AnchorState:
+    """How the anchor of this name stands; the beginning where nothing is known."""
+    return _states(store).anchors.get(name, AnchorState())
 
 
 def keep_token(store: Path, size: int, token: Token) -> None:
@@ -81,14 +86,22 @@ def keep_token(store: Path, size: int, token: Token) -> None:
         StoreFault: it cannot be written.
     """
     _write(store, f"{size}.tsr", token.answer)
-    _write(store, _STATE, canonical(AnchorState(size=size, at=token.at)))
 
 
-def note_failure(store: Path, error: MunimentError, at: datetime) -> None:
+def note_anchored(store: Path, name: str, size: int, at: datetime) -> None:
+    """Remember that this anchor holds the checkpoint of so many leaves."""
+    _note(store, name, AnchorState(size=size, at=utc(at)))
+
+
+def note_failure(store: Path, name: str, error: MunimentError, at: datetime) -> None:
     """Remember that an attempt failed."""
-    state = anchor_state(store)
-    failed = AnchorState(size=state.size, at=state.at, waiting_since=state.waiting_since or at, failure=str(error))
-    _write(store, _STATE, canonical(failed))
+    known = anchor_state(store, name)
+    since, alarm = known.waiting_since or utc(at), isinstance(error, IntegrityError)
+    _note(
+        store,
+        name,
+        AnchorState(size=known.size, at=known.at, waiting_since=since, failure=str(error), alarm=alarm),
+    )
 
 
 def waiting(store: Path) -> dict[str, bytes]:
@@ -146,6 +159,18 @@ def _backdated(claims: Sequence[Claim], anchors: Sequence[Anchor]) -> Iterator[F
         if latest is not None and claim.at < latest.at - CLOCK_TOLERANCE:
             what = f"it claims {rfc3339(claim.at)}, but stands after what an authority stamped {rfc3339(latest.at)}"
             yield Fault("anchor.backdated", claim.where, what)
+
+
+def _states(store: Path) -> AnchorStates:
+    try:
+        return AnchorStates.model_validate_json((store / ANCHORS / _STATE).read_bytes())
+    except (OSError, ValidationError):
+        return AnchorStates()
+
+
+def _note(store: Path, name: str, state: AnchorState) -> None:
+    states = AnchorStates(anchors={**_states(store).anchors, name: state})
+    _write(store, _STATE, canonical(states) + b"\n")
 
 
 def _write(store: Path, name: str, data: bytes) -> None:

@@ -1,6 +1,8 @@
 """`muniment anchor`: an authority is asked in every run, and one that cannot be reached blocks nothing."""
 
 import importlib.util
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -67,4 +69,90 @@ def test_an_authority_that_answers_nonsense_ends_with_exit_code_4(
 
 def test_without_an_authority_there_is_nothing_to_ask(acme: Path, muniment: Any) -> None:
     said = muniment("--workspace", acme, "anchor")
-    assert (said.code, "no authority is named" in said.words) == (2, True)
+    assert (said.code, "no anchor is named" in said.words) == (2, True)
+
+
+def second(folder: Path, acme: Path, written: str | None = None) -> None:
+    """A guarded empty repository, named in the workspace."""
+    subprocess.run(["git", "init", "--quiet", "--bare", str(folder)], check=True)
+    for option in ("receive.denyNonFastForwards", "receive.denyDeletes"):
+        subprocess.run(["git", "-C", str(folder), "config", option, "true"], check=True)
+    file = acme / "muniment.yaml"
+    file.write_text(file.read_text() + f"\nanchors:\n  remotes: ['{written or folder}']\n")
+
+
+def test_every_run_is_pushed_to_the_second_repository(acme: Path, muniment: Any, tmp_path: Path) -> None:
+    second(tmp_path / "second.git", acme)
+    assert muniment("--workspace", acme, "collect", "--all").code == 1
+    assert anchor_line(muniment, acme)["state"] == "ok"
+    assert "holds 6 leaves since" in muniment("--workspace", acme, "status").words
+    verified = muniment("--workspace", acme, "verify", "--remote", tmp_path / "second.git", "--json")
+    assert verified.code == 0, verified.words
+    assert verified.json["remotes"] == [{"remote": str(tmp_path / "second.git"), "size": 6, "behind": False}]
+
+
+def test_an_unreachable_repository_is_queued_shown_and_pushed_to_by_the_next_run(
+    acme: Path, muniment: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "second.git"
+    second(folder, acme)
+    folder.rename(tmp_path / "away.git")
+    collected = muniment("--workspace", acme, "collect", "--all")
+    assert (collected.code, "cannot be reached" in collected.words) == (1, True)
+    assert "the last attempt failed" in muniment("--workspace", acme, "status").words
+    assert anchor_line(muniment, acme)["state"] == "warn"
+    assert muniment("--workspace", acme, "anchor").code == 3
+    assert muniment("--workspace", acme, "verify", "--remote", folder).code == 3
+    (tmp_path / "away.git").rename(folder)
+    muniment("--workspace", acme, "collect", "--all")
+    assert anchor_line(muniment, acme)["state"] == "ok"
+
+
+def test_a_store_that_was_set_back_ends_with_exit_code_4_everywhere(acme: Path, muniment: Any, tmp_path: Path) -> None:
+    second(tmp_path / "second.git", acme)
+    muniment("--workspace", acme, "collect", "--all")
+    before = tmp_path / "before"
+    shutil.copytree(acme / "evidence.git", before)
+    muniment("--workspace", acme, "collect", "--all")
+    shutil.rmtree(acme / "evidence.git")
+    before.rename(acme / "evidence.git")
+    for index in (acme / ".muniment").glob("index.db*"):  # it would know too
+        index.unlink()
+    verified = muniment("--workspace", acme, "verify", "--remote", tmp_path / "second.git")
+    assert (verified.code, "were taken away here" in verified.words) == (4, True)
+    assert muniment("--workspace", acme, "doctor").code == 4
+    collected = muniment("--workspace", acme, "collect", "--all")
+    assert (collected.code, "another history" in collected.words) == (1, True)  # told, and the run is kept
+    assert "ALARM" in muniment("--workspace", acme, "status").words
+
+
+def test_a_repository_that_lets_itself_be_rewritten_is_no_anchor(acme: Path, muniment: Any, tmp_path: Path) -> None:
+    second(tmp_path / "second.git", acme)
+    subprocess.run(["git", "-C", str(tmp_path / "second.git"), "config", "receive.denyDeletes", "false"], check=True)
+    line = anchor_line(muniment, acme)
+    assert (line["state"], "lets its history be rewritten" in line["sentence"]) == ("warn", True)
+
+
+def test_a_password_is_named_by_a_variable_and_written_nowhere(
+    acme: Path, muniment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second(tmp_path / "second.git", acme, "env:SECOND_REPOSITORY")
+    assert "SECOND_REPOSITORY, which is not set" in muniment("--workspace", acme, "anchor").words
+    monkeypatch.setenv("SECOND_REPOSITORY", "http://ada:correct-horse@127.0.0.1:1/second.git")
+    said = muniment("--workspace", acme, "collect", "--all")
+    said_too = muniment("--workspace", acme, "anchor", "--json")
+    assert "cannot be reached" in said.words
+    written = (acme / "evidence.git/anchors/state.json").read_text()
+    assert "correct-horse" not in said.words + said_too.words + written
+    monkeypatch.setenv("SECOND_REPOSITORY", str(tmp_path / "second.git"))
+    assert muniment("--workspace", acme, "anchor").code == 0
+
+
+@pytest.mark.parametrize(
+    "remote", ["https://ada:correct-horse@example.org/second.git", "--upload-pack=touch", "ext::sh -c touch"]
+)
+def test_a_remote_that_holds_a_password_or_a_command_is_refused(acme: Path, muniment: Any, remote: str) -> None:
+    file = acme / "muniment.yaml"
+    file.write_text(file.read_text() + f"\nanchors:\n  remotes: ['{remote}']\n")
+    said = muniment("--workspace", acme, "anchor", "--status")
+    assert (said.code, "muniment.yaml" in said.words) == (2, True)
