@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from muniment.evidence.store.remote import Remote
 
 
+WITNESS = "witness"
+
+
 @dataclass(frozen=True)
 class Target:
     """One anchor that muniment.yaml names; `hold` has it hold a checkpoint, and gives which size since when."""
@@ -34,6 +37,9 @@ def register(app: typer.Typer) -> None:
 def anchor(
     context: typer.Context,
     status: Annotated[bool, typer.Option("--status", help="Only say how it stands; ask nobody.")] = False,
+    witness: Annotated[
+        Path | None, typer.Option(help="Write the head down in this file instead, which a second person keeps.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Have the anchors of muniment.yaml hold the head of the store: authorities stamp it, remotes take it."""
@@ -42,6 +48,8 @@ def anchor(
     from muniment.evidence import UsageError
 
     desk = desk_of(context)
+    if witness is not None:
+        return _witness(desk, witness, as_json=as_json)
     if desk.workspace.anchoring is None:
         raise UsageError(
             "no anchor is named",
@@ -108,6 +116,33 @@ def standing(name: str, size: int, state: "AnchorState") -> str:
         word = "ALARM" if state.alarm else "the last attempt failed"
         return f"{name}: {held}; {word}: {state.failure}"
     return f"{name}: {held}" + ("." if state.size >= size else f"; the head of {size:,} leaves waits.")
+
+
+def _witness(desk: "Desk", file: Path, *, as_json: bool) -> int:
+    """Hold the store against what the file says, then write the head down."""
+    from muniment.cli.console import print_json, result, visible
+    from muniment.cli.words import counted
+    from muniment.evidence.errors import IntegrityError
+    from muniment.evidence.store.anchor import note_anchored
+    from muniment.evidence.store.witness import append_to_witness, read_witness, witness_faults
+
+    store, at = desk.store, desk.clock()
+    checkpoint = store.checkpoint()
+    if file.exists():
+        fault = next(witness_faults(read_witness(file), desk.trust, checkpoint.size, store.root), None)
+        if fault is not None:
+            raise IntegrityError(
+                fault.message, where=fault.where, mend="nothing was written; keep the file as it is", code=fault.code
+            )
+    new = append_to_witness(file, checkpoint, at)
+    note_anchored(store.path, WITNESS, checkpoint.size, at)
+    heads = len(read_witness(file).lines)
+    if as_json:
+        print_json("muniment.witness/1", file=str(file), size=checkpoint.size, root=checkpoint.root, heads=heads)
+    else:
+        words = "wrote down" if new else "has already"
+        result().print(visible(f"{file} {words} the head of {checkpoint.size:,} leaves: {counted(heads, 'head')}."))
+    return 0
 
 
 def _hold(desk: "Desk", target: Target) -> "MunimentError | None":

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from muniment.evidence.store import Fault, Trust, VerifyReport
+    from muniment.evidence.store.witness import WitnessFile
     from muniment.exports.verify import PackReport
 
 INTEGRITY = 4
@@ -21,6 +22,7 @@ class Outside:
 
     authorities: "tuple[Certificate, ...]"
     remotes: tuple[str, ...] = ()
+    witnesses: "tuple[WitnessFile, ...]" = ()
 
 
 def register(app: typer.Typer) -> None:
@@ -45,21 +47,27 @@ def verify(
         list[str] | None,
         typer.Option(help="A second repository that the store is held against: a URL, a path, or env:NAME."),
     ] = None,
+    witness: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file of earlier heads that a second person keeps: the store must continue each."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Verify the store or a pack, and name each fault."""
     from muniment.cli.desk import desk_of
     from muniment.evidence.errors import UsageError
+    from muniment.evidence.store.witness import read_witness
 
     pinned = _pinned(context, trust, needed=path is None)
     target = path or desk_of(context).workspace.store_path
     if not target.exists():
         raise UsageError(f"there is nothing at {target}", mend="name a store's folder, or a pack's PDF or ZIP")
     if target.is_dir():
-        outside = Outside(_authorities(context, authority), tuple(remote or ()))
+        witnesses = tuple(read_witness(each) for each in witness or ())
+        outside = Outside(_authorities(context, authority), tuple(remote or ()), witnesses)
         return _verify_store(target, pinned, outside, as_json=as_json)
-    if remote:
-        raise UsageError("a pack is not held against a repository", mend="name the store, and the remote with it")
+    if remote or witness:
+        raise UsageError("a pack is held against neither repository nor witness", mend="name the store with them")
     return _verify_pack(target, pinned, as_json=as_json)
 
 
@@ -100,7 +108,7 @@ def _verify_store(path: Path, trust: "Trust | None", outside: Outside, *, as_jso
     from muniment.evidence.store import verify_store
 
     with bar("Verifying") as shown:
-        report = verify_store(path, trust, authorities=outside.authorities, progress=shown)
+        report = verify_store(path, trust, authorities=outside.authorities, witnesses=outside.witnesses, progress=shown)
     held_against = [_against(path, reference) for reference in outside.remotes]
     report = replace(report, faults=(*report.faults, *(each for each in held_against if not isinstance(each, dict))))
     held = sum(anchor.trusted for anchor in report.anchors)
@@ -109,6 +117,7 @@ def _verify_store(path: Path, trust: "Trust | None", outside: Outside, *, as_jso
     facts |= {"anchors": len(report.anchors), "anchors_trusted": held}
     if report.checkpoint is not None:
         facts |= {"size": report.checkpoint.size, "root": report.checkpoint.root}
+    facts |= {"witnessed": sum(len(each.lines) for each in outside.witnesses)}
     facts |= {"remotes": [each for each in held_against if isinstance(each, dict)]}
     return _tell(path, report, words, facts, as_json=as_json)
 
@@ -161,6 +170,8 @@ def _tell(path: Path, report: "VerifyReport | PackReport", words: str, facts: di
         console.print(f"✓ {path}: {words}, unaltered.", style="green")
         if "root" in facts:
             console.print(f"  {counted(facts['size'], 'leaf', 'leaves')}, root {facts['root']}")
+        if facts.get("witnessed"):
+            console.print(f"  It continues {counted(facts['witnessed'], 'head')} that a second person kept.")
         for each in facts.get("remotes", ()):
             console.print(f"  {visible(each['remote'])} holds {each['size']:,} of them, and no other history.")
     else:

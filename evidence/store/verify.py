@@ -10,7 +10,7 @@ kept outside (`witness`) shows that.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from muniment.evidence.store.log import open_log
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit, parse_commit
 from muniment.evidence.store.repository import head_commit, journal, repository_faults
+from muniment.evidence.store.witness import WitnessFile, witness_faults
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -61,6 +62,7 @@ def verify_store(
     trust: Trust | None,
     *,
     witness: Checkpoint | None = None,
+    witnesses: Sequence[WitnessFile] = (),
     authorities: "tuple[Certificate, ...]" = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> VerifyReport:
@@ -70,6 +72,7 @@ def verify_store(
         path: the store.
         trust: origin and keys, as the reader pinned them; None takes the store's own word for them.
         witness: a checkpoint that was kept outside: the store must be a continuation of it.
+        witnesses: files of such checkpoints that a second person keeps.
         authorities: the certificates of timestamp authorities that the reader pinned; without any, whose a timestamp
             is cannot be said, and it proves no time.
         progress: called with the number of commits done and of all.
@@ -105,7 +108,11 @@ def verify_store(
         if progress is not None:
             progress(at + 1, len(chain))
     anchors, wrong = judge_anchors(examiner.sighted, authorities)
-    found += [*wrong, *broken, *_witnessed(examiner, witness, trust), *repository_faults(database)]
+    found += [*wrong, *broken, *_witnessed(examiner, witness, trust)]
+    size = examiner.checkpoint.size if examiner.checkpoint else 0
+    for file in witnesses:
+        found += witness_faults(file, trust, size, examiner.roots.get)
+    found += repository_faults(database)
     return VerifyReport(
         checkpoint=examiner.checkpoint,
         runs=examiner.runs,

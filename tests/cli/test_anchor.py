@@ -156,3 +156,22 @@ def test_a_remote_that_holds_a_password_or_a_command_is_refused(acme: Path, muni
     file.write_text(file.read_text() + f"\nanchors:\n  remotes: ['{remote}']\n")
     said = muniment("--workspace", acme, "anchor", "--status")
     assert (said.code, "muniment.yaml" in said.words) == (2, True)
+
+
+def test_a_second_person_keeps_the_heads_in_a_file(acme: Path, muniment: Any, tmp_path: Path) -> None:
+    file = tmp_path / "witness.txt"
+    muniment("--workspace", acme, "collect", "--all")
+    assert "wrote down the head of 6 leaves" in muniment("--workspace", acme, "anchor", "--witness", file).words
+    assert "has already the head" in muniment("--workspace", acme, "anchor", "--witness", file).words
+    verified = muniment("--workspace", acme, "verify", "--witness", file, "--json")
+    assert (verified.code, verified.json["witnessed"]) == (0, 1)
+    subprocess.run(
+        ["git", "-C", str(acme / "evidence.git"), "update-ref", "refs/heads/evidence", "evidence~1"], check=True
+    )
+    said = muniment("--workspace", acme, "verify", "--witness", file)
+    assert (said.code, "what came after was taken away" in said.words) == (4, True)
+    before = file.read_text()
+    assert muniment("--workspace", acme, "anchor", "--witness", file).code == 4
+    assert file.read_text() == before
+    file.write_text("Dear auditor\n")
+    assert muniment("--workspace", acme, "verify", "--witness", file).code == 2
