@@ -80,6 +80,7 @@ def collect(
     outcomes = of_records(desk.workspace, collected.records)
     write_reports("muniment collect", outcomes, collected.end.ended, junit_file=junit, sarif_file=sarif)
     _tell(collected, as_json=as_json)
+    _tell_changed(collected)
     if collected.interrupted:
         raise KeyboardInterrupt
     if all(record.outcome.kind == "errored" for record in collected.records):
@@ -231,6 +232,16 @@ def _tell_plan(tasks: "tuple[Task, ...]", populations: "tuple[PlannedPopulation,
             console.print(f"left out of {population.check}: {exclusion.subject} ({exclusion.reason})")
     console.print(f"\nWould look at {counted(len(tasks), 'subject')} and write one run. Nothing was touched.")
     return 0
+
+
+def _tell_changed(collected: Collected) -> None:
+    from muniment.cli.console import talk, visible
+    from muniment.evidence.lock import FILE
+
+    for id_ in sorted({each.method.collector for each in collected.records if each.method.pinned == "changed"}):
+        talk().print(
+            visible(f"{id_} is not as {FILE} has it: its records say so. `muniment collectors diff` tells more.")
+        )
 
 
 def _tell(collected: Collected, *, as_json: bool) -> None:

@@ -22,22 +22,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(collectors_app, name="collectors")
 
 
-@collectors_app.command("list")
-def list_collectors(context: typer.Context, as_json: Json = False) -> int:
-    """List the collectors and where each comes from. Imports none of them."""
-    from muniment.cli.console import print_json, result, table
-
-    registry = registry_of(context)
-    if as_json:
-        print_json(
-            "muniment.collectors/1",
-            collectors=[{"id": each.id, "origin": each.origin} for each in registry.values()],
-        )
-    else:
-        result().print(table(["COLLECTOR", "COMES FROM"], [(each.id, each.origin) for each in registry.values()]))
-    return 0
-
-
 @collectors_app.command("show")
 def show_collector(
     context: typer.Context, id_: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False

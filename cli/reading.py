@@ -307,6 +307,7 @@ def _tell_record(console: "Console", record: "EvidenceRecord") -> None:
         ("valid until", instant(record.life.valid_until) if record.life.valid_until else told(None)),
         ("by", f"{record.actor.name} ({record.actor.kind}) on {told(record.actor.host)}, {record.actor.trigger}"),
         ("collector", f"{method.collector} {method.version}, {told(method.package)}, code {told(method.code)}"),
+        ("lock", told(method.pinned)),
         ("parameters", orjson.dumps(method.parameters).decode()),
         ("previous", told(record.life.previous)),
     ]

@@ -11,9 +11,9 @@ A run is recorded as three kinds of leaf: a `Start` with the whole plan, written
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, JsonValue
 
 from muniment.evidence.model import Digest, Frozen, Instant, Period, Span, canonical, digest
 from muniment.evidence.verdict import Status, Verdict, inconclusive
@@ -95,16 +95,10 @@ class Method(Frozen):
     code: Digest | None = Field(None, description="Digest of the collector's source file")
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     pinned: Literal["pinned", "changed", "unpinned"] | None = Field(
-        None, description="Whether the code was as the workspace's muniment.lock has it; None where nobody compared"
+        None,
+        description="Whether the code was as the workspace's muniment.lock has it; None where nobody compared",
+        exclude_if=operator.not_,  # records from before there was a lock keep their canonical bytes
     )
-
-    @model_serializer(mode="wrap")
-    def _as_it_was_signed(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Records from before there was `pinned` keep their canonical bytes: what was not compared is left out."""
-        fields: dict[str, Any] = handler(self)
-        if self.pinned is None:
-            fields.pop("pinned", None)
-        return fields
 
 
 class Observed(Frozen):

@@ -261,6 +261,18 @@ class SampleRow:
 
 
 @dataclass(frozen=True)
+class CodeRow:
+    """Code that looked, and how many of the pack's records it made; `pinned` is None where nobody compared it."""
+
+    collector: str
+    version: str
+    package: str | None
+    code: str | None
+    pinned: str | None  # `pinned`, `changed` or `unpinned`: how it stood to the workspace's muniment.lock
+    records: int
+
+
+@dataclass(frozen=True)
 class AcceptedRow:
     """An exception with the state that it is in when the pack is made."""
 
@@ -298,4 +310,5 @@ class Pack:
     claims: tuple[ClaimResult, ...]
     evidence: tuple[Cited, ...]
     custody: tuple[StoredRun, ...]
+    code: tuple[CodeRow, ...]
     attachments: tuple[Attachment, ...]

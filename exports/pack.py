@@ -37,6 +37,7 @@ from muniment.evidence import (
     rfc3339,
 )
 from muniment.exports.charts import HeatMap
+from muniment.exports.looked import code_rows
 from muniment.exports.manifest import Prove, attachments
 from muniment.exports.model import (
     AcceptedRow,
@@ -116,6 +117,7 @@ def build_pack(
         claims=tuple(result for result in assessment.claims if not findings.keys().isdisjoint(result.claim.controls)),
         evidence=tuple(cited.values()),
         custody=_custody(runs, cited.values(), period),
+        code=code_rows(cited.values()),
         attachments=(),
     )
     return replace(pack, attachments=attachments(pack, prove))

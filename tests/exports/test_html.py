@@ -1,6 +1,7 @@
 """The page: hostile values are text, the unknown is said, and what only a certification body may say is not."""
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from muniment.evidence import failed
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
+from muniment.exports.looked import code_rows
+from muniment.exports.model import Cited
 
 SVG = "{http://www.w3.org/2000/svg}"
 MARKUP = (
@@ -36,6 +39,22 @@ def test_what_no_record_says_is_printed_as_not_recorded(small) -> None:
     page = render(small.pack(), glyphs())
     assert '<span class="unknown">not recorded</span>' in page.xhtml
     assert "None" not in re.sub(r"None\.", "", "".join(ElementTree.fromstring(page.xhtml).itertext()))
+
+
+def test_a_changed_collector_is_marked_at_its_records_and_an_unpinned_one_in_the_table_of_code(small) -> None:
+    pack = small.pack()
+    assert "changed collector" not in render(pack, glyphs()).xhtml
+    first, second, *others = pack.evidence
+
+    def pinned(cited: Cited, how: str) -> Cited:
+        record = cited.record.model_copy(update={"method": cited.record.method.model_copy(update={"pinned": how})})
+        return replace(cited, stored=replace(cited.stored, record=record))
+
+    evidence = (pinned(first, "changed"), pinned(second, "unpinned"), *others)
+    page = render(replace(pack, evidence=evidence, code=code_rows(evidence)), glyphs()).xhtml
+    assert page.count("changed collector") == 1
+    assert page.count("changed since it was pinned") == page.count(">not pinned<") == 1
+    assert sum(row.records for row in pack.code) == len(pack.evidence)
 
 
 def test_the_pages_never_say_what_only_a_certification_body_may_say(year) -> None:
