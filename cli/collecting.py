@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.cli.deciding import notice
 from muniment.cli.exits import FailOn, exit_code
 from muniment.cli.reports import JunitFile, SarifFile, write_reports
 
@@ -76,6 +77,7 @@ def collect(
                 "Nothing is due. `muniment collect --all` runs every check; `muniment status` tells what comes next."
             )
         return 0
+    notice(desk, desk.actor(trigger))
     collected = run(desk, tasks, populations, actor=desk.actor(trigger))
     outcomes = of_records(desk.workspace, collected.records)
     write_reports("muniment collect", outcomes, collected.end.ended, junit_file=junit, sarif_file=sarif)

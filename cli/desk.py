@@ -20,6 +20,7 @@ from muniment.evidence.record import Actor
 from muniment.evidence.registry import Registry, discover
 
 if TYPE_CHECKING:
+    from muniment.evidence.decision import Decision, StoredDecision
     from muniment.evidence.index import Index
     from muniment.evidence.store import Signer, Store, Trust
 
@@ -77,6 +78,10 @@ class Desk:
         if "index" in vars(self):
             self.index.close()
             del self.index
+
+    def decide(self, *decisions: "Decision") -> "tuple[StoredDecision, ...]":
+        """Append decisions to the store, signed."""
+        return self.store.decide(*decisions, signer=self.signer, at=self.clock()) if decisions else ()
 
     def actor(self, trigger: str = "manual") -> Actor:
         """The person or service at the keyboard."""

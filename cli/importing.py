@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.cli.deciding import imported
 from muniment.cli.exits import FailOn, exit_code
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def import_(
         return 0
     _refuse_a_second_time(desk, reading)
     start, records = _record(desk, reading, parts)
+    desk.decide(imported(desk, start, reading.content, reading.format.id))
     _tell(reading, parts, records, run=start.run, as_json=as_json)
     return exit_code((record.verdict.status for record in records), fail_on)
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 if TYPE_CHECKING:
+    from muniment.cli.console import Bar
     from muniment.cli.desk import Desk
     from muniment.controls.model import Framework
     from muniment.evidence import Code, Period
+    from muniment.exports.model import Pack
     from muniment.exports.write import PackFile
 
 FOLDER = "packs"
@@ -52,26 +54,34 @@ def pack(
     ] = "pdf,xlsx,zip",
     draft: Annotated[bool, typer.Option("--draft", help="Print DRAFT on every page.")] = False,
     version: Annotated[str, typer.Option(help="The version of this pack.")] = "1",
+    to: Annotated[str | None, typer.Option(help="Who the pack is handed to, for the log.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Build the audit pack of a framework over a period."""
     from muniment.cli.console import bar, print_json, result
+    from muniment.cli.deciding import handed_over, pack_built, person
     from muniment.cli.desk import desk_of
     from muniment.cli.words import counted
 
     desk = desk_of(context)
+    receiver = person(to, "--to") if to else None
     forms = _forms(formats)
     at = desk.clock()
     chosen = _framework(desk, framework)
     words = ["muniment pack", framework, *(("--period", period) if period else ()), *(("--draft",) if draft else ())]
     asked = Request(chosen, _period(desk, period, at), at, version, "DRAFT" if draft else _mark(desk), " ".join(words))
     with bar("Building the pack") as shown:
-        made = build(desk, asked, output, lambda stage, done, total: shown(done, total, stage), forms)
+        told = _in(shown)
+        judged = judge(desk, asked, told)
+        made = write(desk, judged, output, told, forms)
     first = made[0]
+    decided = [] if draft else [pack_built(desk, judged, made)]
+    decided += [handed_over(desk, judged.identity.id, receiver, at, made)] if receiver else []
+    kept = desk.decide(*decided)
     if as_json:
         files = [{"path": str(each.path), "sha256": each.sha256, "size": each.size} for each in made]
         facts = {"path": str(first.path), "pages": first.pages, "sha256": first.sha256, "size": first.size}
-        print_json("muniment.pack-built/1", **facts, files=files)
+        print_json("muniment.pack-built/1", **facts, files=files, decisions=[each.id for each in kept])
         return 0
     for each in made:
         pages = f"{counted(each.pages, 'page')}, " if each.pages else ""
@@ -98,6 +108,26 @@ def build(
     Raises:
         IntegrityError: the store is not what was signed; no pack is built from it.
     """
+    return write(desk, judge(desk, asked, progress), output, progress, forms)
+
+
+def write(
+    desk: "Desk", made: "Pack", output: Path | None, progress: Progress, forms: tuple[str, ...] | None = None
+) -> "tuple[PackFile, ...]":
+    """Write the pack in these forms, otherwise in all."""
+    from muniment.exports.write import FORMS, write_forms
+
+    target = output or desk.root / FOLDER / f"{made.identity.id}.pdf"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return write_forms(made, target, desk.signer, forms or FORMS, progress)
+
+
+def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
+    """Verify the store, and judge what it holds.
+
+    Raises:
+        IntegrityError: the store is not what was signed; no pack is built from it.
+    """
     from muniment.controls.assess import assess
     from muniment.controls.catalog import load_library
     from muniment.evidence.errors import IntegrityError
@@ -105,7 +135,6 @@ def build(
     from muniment.exports.model import Head, Making
     from muniment.exports.pack import build_pack
     from muniment.exports.pdf import engine_versions
-    from muniment.exports.write import FORMS, write_forms
 
     store, workspace = desk.store, desk.workspace
     report = verify_store(
@@ -122,7 +151,7 @@ def build(
     checkpoint = store.checkpoint()
     records, runs = tuple(store.records()), tuple(store.runs())
     versions = {"muniment": metadata.version("muniment"), **engine_versions()}
-    made = build_pack(
+    return build_pack(
         workspace,
         asked.framework,
         assess(workspace, records, runs, asked.period, asked.at),
@@ -150,9 +179,10 @@ def build(
             if each.tree_size <= checkpoint.size
         },
     )
-    target = output or desk.root / FOLDER / f"{made.identity.id}.pdf"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return write_forms(made, target, desk.signer, forms or FORMS, progress)
+
+
+def _in(shown: "Bar") -> Progress:
+    return lambda stage, done, total: shown(done, total, stage)
 
 
 def _framework(desk: "Desk", name: str) -> "Framework":

@@ -1,4 +1,4 @@
-"""`muniment status`, `show` and `log`: what stands, one record with its proof, and what happened."""
+"""`muniment status` and `show`: what stands, and one record with its proof."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from muniment.cli.desk import Desk
     from muniment.controls.assess import Assessment
     from muniment.controls.model import CriterionResult, Finding
-    from muniment.evidence import EvidenceRecord, Period, StoredRun
+    from muniment.evidence import EvidenceRecord, Period
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -25,7 +25,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(status)
     app.command()(show)
-    app.command()(log)
 
 
 def status(
@@ -117,40 +116,6 @@ def show(context: typer.Context, id_: Annotated[str, typer.Argument(metavar="ID"
             f" {'proven to be part of the signed log' if proven else 'NOT part of the signed log'}."
         )
     return 0 if proven else 4
-
-
-def log(
-    context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="How many runs to list, the newest first.")] = 20,
-    as_json: Json = False,
-) -> int:
-    """The runs, the newest first: who ran them, planned against got, and those that never ended."""
-    from muniment.cli.console import print_json, result, table
-    from muniment.cli.desk import desk_of
-    from muniment.cli.words import counted
-
-    runs = list(desk_of(context).store.runs())[::-1]
-    if as_json:
-        print_json(
-            "muniment.log/1",
-            runs=[
-                {
-                    "start": run.start.to_json(),
-                    "end": run.end.to_json() if run.end else None,
-                    "commits": list(run.commits),
-                }
-                for run in runs[:limit]
-            ],
-        )
-        return 0
-    console = result()
-    if not runs:
-        console.print("No runs yet. `muniment collect` makes the first.")
-        return 0
-    console.print(table(["RUN", "STARTED", "BY", "GOT", "WHAT CAME OF IT"], [_run_row(run) for run in runs[:limit]]))
-    if len(runs) > limit:
-        console.print(f"\n{counted(len(runs) - limit, 'earlier run')} not shown: `--limit {len(runs)}` lists all.")
-    return 0
 
 
 def period_of(desk: "Desk", text: str | None, at: datetime) -> "Period":
@@ -269,22 +234,6 @@ def _tell_next(console: "Console", desk: "Desk") -> None:
         checks = sorted({task.check for task in due})
         names = ", ".join(islice(checks, 3)) + (" …" if len(checks) > 3 else "")
         console.print(f"\nDue now: {counted(len(due), 'subject')} of {names}. `muniment collect` looks at them.")
-
-
-def _run_row(run: "StoredRun") -> tuple[str, str, str, str, str]:
-    from muniment.exports.text import instant
-
-    start, end = run.start, run.end
-    actor = f"{start.plan.actor.name} ({start.plan.actor.trigger})"
-    planned = len(start.plan.tasks)
-    if end is None:
-        return (str(start.run), instant(start.plan.planned), actor, f"0/{planned}", "began and never ended")
-    words = ", ".join(f"{number} {word.replace('_', ' ')}" for word, number in end.by_status.items() if number)
-    if end.errored:
-        words += f"; {end.errored} could not be looked at"
-    if end.reason:
-        words += f"; {end.reason}"
-    return (str(start.run), instant(start.plan.planned), actor, f"{end.got}/{end.planned}", words or "nothing")
 
 
 def _tell_record(console: "Console", record: "EvidenceRecord") -> None:

@@ -114,7 +114,9 @@ def _verify_store(path: Path, trust: "Trust | None", outside: Outside, *, as_jso
     held = sum(anchor.trusted for anchor in report.anchors)
     words = f"{counted(report.runs, 'run')}, {counted(report.records, 'record')}, {counted(held, 'trusted timestamp')}"
     facts = {"kind": "store", "runs": report.runs, "records": report.records, "pinned": report.pinned}
-    facts |= {"anchors": len(report.anchors), "anchors_trusted": held}
+    if report.decisions:
+        words += f", {counted(report.decisions, 'decision')}"
+    facts |= {"decisions": report.decisions, "anchors": len(report.anchors), "anchors_trusted": held}
     if report.checkpoint is not None:
         facts |= {"size": report.checkpoint.size, "root": report.checkpoint.root}
     facts |= {"witnessed": sum(len(each.lines) for each in outside.witnesses)}

@@ -1,6 +1,7 @@
 """What was seen: collectors, records, the store and its index. Imports nothing of the other rooms."""
 
 from muniment.evidence.collector import Code, Collector, Facts, Settings
+from muniment.evidence.decision import Decision, DecisionKind, StoredDecision
 from muniment.evidence.errors import (
     ConfigError,
     CouldNotLook,
@@ -41,6 +42,8 @@ __all__ = [
     "ConfigError",
     "Content",
     "CouldNotLook",
+    "Decision",
+    "DecisionKind",
     "Declared",
     "End",
     "Errored",
@@ -65,6 +68,7 @@ __all__ = [
     "Start",
     "Status",
     "StoreFault",
+    "StoredDecision",
     "StoredRecord",
     "StoredRun",
     "Task",

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from muniment.evidence.decision import Decision, decision_id
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.model import digest
 from muniment.evidence.record import End, Start
@@ -55,6 +56,7 @@ class Examiner:
         self.checkpoint: Checkpoint | None = None
         self.roots: dict[int, str] = {}
         self.records = 0
+        self.decisions = 0
         self.unknown: list[str] = []
         self.sighted = Sighted()
 
@@ -225,11 +227,13 @@ class Examiner:
                         yield from self._end(End.model_validate_json(line), page.path, records, whole=whole)
                     elif schema == "muniment.log/1" or schema == "muniment.root/1":
                         yield from self._genesis(leaf, _line_place(page, at))
+                    elif schema == "muniment.decision/1":
+                        self._decision(Decision.model_validate_json(line), first + at)
                     else:
                         self.unknown.append(f"{_line_place(page, at)}: {schema}")
                         whole = False
                 except ValueError as error:  # the errors of orjson and pydantic are ValueErrors
-                    what = f"it cannot be understood: {str(error).splitlines()[0]}"
+                    what = f"it cannot be understood: {_first_words(error)}"
                     yield Fault("leaf.malformed", _line_place(page, at), what)
         self.records += len(records)
         if records and leaves:
@@ -251,6 +255,11 @@ class Examiner:
             yield Fault("run.end", place(run_place(run), path), "it ends a run that did not begin, or ended before")
         elif start is not None and whole:
             yield from end_faults(start, end, records, path)
+
+    def _decision(self, decision: Decision, leaf: int) -> None:
+        """It is counted, and may not claim a time before that of an anchor that it stands after."""
+        self.decisions += 1
+        self.sighted.claims.append(Claim(leaf, decision.at, f"decision {decision_id(decision.at.year, leaf)}"))
 
     def _genesis(self, leaf: dict[str, Any], where: str) -> Iterator[Fault]:
         """The two leaves of the first commit, which say whose log this is."""
@@ -291,6 +300,10 @@ class Examiner:
         self.sighted.notes[checkpoint.size] = note
         if led_to == head:
             self._frontier, self._runs = edge.frontier, edge.runs
+
+
+def _first_words(error: ValueError) -> str:
+    return error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]
 
 
 def _line_place(page: Page, at: int) -> str:

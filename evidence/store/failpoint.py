@@ -1,8 +1,8 @@
 """Named points at which a test can have the process killed, so that what a power cut or `kill -9` leaves is seen.
 
 `MUNIMENT_FAILPOINT=finish.indexed` ends the process with SIGKILL when a `finish` has handed its pack to git. The names
-are `create`, `begin` or `finish`, a dot, and a step of the commit protocol: `locked`, `cleaned`, `known`, `packed`,
-`indexed`, `pack_synced`, `moved`, `synced`. Nothing happens while the variable is not set.
+are `create`, `begin`, `finish` or `decide`, a dot, and a step of the commit protocol: `locked`, `cleaned`, `known`,
+`packed`, `indexed`, `pack_synced`, `moved`, `synced`. Nothing happens while the variable is not set.
 """
 
 import os

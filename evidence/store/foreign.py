@@ -87,6 +87,15 @@ class ForeignRepository:
         """Whether `ancestor` is in the history of `commit`, or is it."""
         return self._ask("merge-base", "--is-ancestor", ancestor, commit) is not None
 
+    def author(self, path: str) -> str | None:
+        """The name of who last changed a file, if it still is as committed; never an address."""
+        if (
+            not self._ask("ls-files", "--", path)
+            or self._ask("diff", "--quiet", "--no-ext-diff", "HEAD", "--", path) is None
+        ):
+            return None
+        return (self._ask("log", "-1", "--format=%an", "--", path) or b"").decode("utf-8", "replace").strip() or None
+
     def _must(self, *words: str) -> bytes:
         answer = self._ask(*words)
         if answer is None:

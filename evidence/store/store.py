@@ -15,6 +15,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from muniment.evidence.decision import Decision, StoredDecision
 from muniment.evidence.errors import RecordRefused, StoreFault
 from muniment.evidence.model import canonical, digest, utc
 from muniment.evidence.record import (
@@ -27,7 +28,7 @@ from muniment.evidence.record import (
     StoredRun,
     count_by_status,
 )
-from muniment.evidence.store import anchor, layout
+from muniment.evidence.store import anchor, deciding, layout
 from muniment.evidence.store.append import Draft, Head
 from muniment.evidence.store.commit import Writing, refuse_foreign_key, writing
 from muniment.evidence.store.door import admitted, admitted_plan
@@ -206,6 +207,31 @@ class Store:
             )
             self._commit(writer, draft, head)
             return end
+
+    def decide(self, *decisions: Decision, signer: Signer, at: datetime) -> tuple[StoredDecision, ...]:
+        """Append decisions, in one commit. The same decisions of the same instant again give those that are there.
+
+        Raises:
+            UsageError: a decision holds a secret or personal data, or is too large.
+            StoreFault: the store cannot be written now, or the key is not one of the store's.
+            IntegrityError: the head is not what was signed.
+        """
+        lines = deciding.admitted(decisions)
+        if not lines:
+            return ()
+        with writing(self._log, self.origin, signer, at, "decide") as writer:
+            refuse_foreign_key(self._log, signer, at)
+            known = deciding.already(self._log, lines, decisions)
+            if known:
+                return known
+            writer.reached("known")
+            head = self._log.head()
+            self._commit(writer, deciding.draft_of(lines, decisions, head), head)
+            return deciding.stored(lines, head.checkpoint.size)
+
+    def decisions(self, *, since: int = 0) -> Iterator[StoredDecision]:
+        """All decisions in leaf order, from the leaf `since` on; each read is checked against its signed statement."""
+        return deciding.read(self._log, since)
 
     def history(self) -> tuple[LogEntry, ...]:
         """Every commit of the log, oldest first."""

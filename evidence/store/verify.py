@@ -50,6 +50,7 @@ class VerifyReport:
     open_runs: tuple[int, ...] = ()
     unknown: tuple[str, ...] = ()
     anchors: tuple[Anchor, ...] = ()
+    decisions: int = 0
 
     @property
     def ok(self) -> bool:
@@ -122,6 +123,7 @@ def verify_store(
         open_runs=examiner.open_runs,
         unknown=tuple(examiner.unknown),
         anchors=tuple(anchors),
+        decisions=examiner.decisions,
     )
 
 

@@ -31,6 +31,7 @@ NOUNS = [
     "Control",
     "Coverage",
     "Criterion",
+    "Decision",
     "Evidence record",
     "Exception",
     "Facts",

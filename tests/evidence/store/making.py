@@ -140,8 +140,8 @@ class Bench:
 
     def append_unknown_leaf(self) -> None:
         """A commit as a later version may make it, with a leaf of a kind that this one does not know."""
-        pages = {"decisions/0001.json": [b'{"decision":"sign-off","schema":"muniment.decision/1"}']}
-        self.forge("decisions/0001.dsse.json", pages)
+        pages = {"later/0001.json": [b'{"said":"something","schema":"muniment.later/1"}']}
+        self.forge("later/0001.dsse.json", pages)
 
     def forge(self, statement: str, pages: dict[str, list[bytes]], runs: int | None = None) -> None:
         """Sign and append whatever a key holder likes, past all that the store would refuse."""

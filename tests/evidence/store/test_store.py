@@ -266,7 +266,7 @@ def test_a_leaf_of_an_unknown_kind_is_shown_and_is_no_fault(bench: Any, making: 
     bench.run(number=2)
     report = bench.verify()
     assert report.ok
-    assert report.unknown == ("decisions/0001.json, line 1: muniment.decision/1",)
+    assert report.unknown == ("later/0001.json, line 1: muniment.later/1",)
     assert [run.start.run for run in bench.store.runs()] == [1, 2]
     assert len(list(bench.store.records())) == 12
     assert includes(bench.store.proof(10), bench.store.checkpoint().root_hash)
