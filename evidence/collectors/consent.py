@@ -44,8 +44,8 @@ _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d
 class Names(Frozen):
     """What the files call our columns, where the names differ: our name to theirs."""
 
-    acts: dict[Literal["subject_id", "purpose", "notice_version", "action", "at", "recorded_at"], str] = Field(
-        default_factory=dict, description="Columns of the acts"
+    acts: dict[Literal["subject_id", "purpose", "notice_version", "action", "at", "recorded_at", "expires_at"], str] = (
+        Field(default_factory=dict, description="Columns of the acts")
     )
     events: dict[Literal["event_id", "subject_id", "purpose", "mode", "at", "recorded_at"], str] = Field(
         default_factory=dict, description="Columns of the events"
@@ -70,6 +70,10 @@ class ConsentSettings(Settings):
     )
     skew: str = Field(
         "0s", pattern=_DURATION, description="How far a client's clock may be off; such events are counted apart"
+    )
+    mapping: Literal["plain", "ts-27560", "kantara-1.1"] = Field(
+        "plain",
+        description="How the acts are written: a table, records of ISO/IEC TS 27560, or receipts of Kantara 1.1",
     )
     columns: Names = Field(Names(), description="What the files call the columns, where the names differ")
     examples: int = Field(5, ge=0, le=100, description="The most examples that are recorded of each kind of violation")
@@ -106,7 +110,7 @@ class Violations(Frozen):
     never: int = Field(0, description="The subject never gave this purpose")
     before: int = Field(0, description="The subject gave this purpose only later")
     withdrawn: int = Field(0, description="The last act before the event was a withdrawal")
-    stale: int = Field(0, description="The consent was to a notice that had been superseded")
+    stale: int = Field(0, description="The consent was to a notice that had been superseded, or had expired")
     purpose: int = Field(0, description="The subject had given another purpose, but never this one")
     incognito: int = Field(0, description="The consent held, but the mode is not allowed")
 
@@ -162,7 +166,10 @@ class Consent(Collector[ConsentSettings, ConsentFacts]):
         secrets = resolve({name: each for name, each in references.items() if each}, Path())
         login = Login(settings.user, secrets.get("password"), settings.allow_private)
         given = {role: each for role, each in places.items() if each is not None}
-        with opened(given, login, settings.modes, settings.columns.model_dump()) as (log, ground):
+        names = settings.columns.model_dump()
+        if settings.mapping != "plain":
+            names["acts"] = {}
+        with opened(given, settings.mapping, login, settings.modes, names) as (log, ground):
             return _counted(log, settings, self.at, ground, secrets.get("pseudonyms"))
 
     def assess(self, settings: ConsentSettings, facts: ConsentFacts, at: datetime) -> Verdict:  # noqa: ARG002 - ages were counted at the look

@@ -28,7 +28,7 @@ VIOLATIONS = (
     ),
     Code(
         "consent.stale",
-        "Data were collected under a consent to a notice that had been superseded.",
+        "Data were collected under a consent to a notice that had been superseded, or that had expired.",
         "GDPR Art. 4(11) and 13(3)",
         "Ask again when a notice that supersedes consent comes into force; collect nothing until the answer.",
     ),
@@ -104,6 +104,7 @@ FAULTS = (
         "consent.naive_timestamp", "A time has no offset.", "RFC 3339, section 5.6", "Export times with Z or an offset."
     ),
     Code("consent.malformed_time", "A time is none.", "RFC 3339, section 5.6", "Write 2026-03-01T12:00:00Z."),
+    Code("consent.malformed_duration", "A validity is no duration.", "ISO 8601-1:2019, 5.5.2", "Write P6M or P365D."),
     Code("consent.malformed_flag", "A flag is neither true nor false.", _EXPORT, "Write true or false."),
     Code(
         "consent.conflicting_notices", "One notice version stands in the register twice.", _EXPORT, "Keep one of them."

@@ -24,7 +24,7 @@ import ibis
 import ibis.expr.operations as ops
 
 from muniment.evidence.collectors.consent_files import Source
-from muniment.evidence.collectors.consent_log import OFFSET_MEND, SHOWN, Column, Log, columns, open_log
+from muniment.evidence.collectors.consent_log import EXPIRY, OFFSET_MEND, SHOWN, Column, Log, columns, open_log
 from muniment.evidence.collectors.consent_rule import Table, Value
 from muniment.evidence.errors import CouldNotLook, InputFault
 from muniment.evidence.net import admit
@@ -148,7 +148,8 @@ class DatabaseLog:
     def table(self, role: str) -> Table:
         """The acts, events or notices as the rule wants them."""
         raw = self._raw[role]
-        return raw.select(**{each.name: self._value(role, raw, each) for each in self._columns[role]})
+        there = [each for each in self._columns[role] if each is not EXPIRY or self._theirs(role, each) in raw.columns]
+        return raw.select(**{each.name: self._value(role, raw, each) for each in there})
 
     def rows(self, expression: Table) -> list[tuple[Any, ...]]:
         """Carry out an expression, where its tables lie."""

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -21,7 +21,13 @@ from muniment.evidence.record import Content
 
 KINDS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
-_MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv", "jsonl": "application/jsonl"}
+_MEDIA_TYPES = {
+    "parquet": "application/vnd.apache.parquet",
+    "csv": "text/csv",
+    "jsonl": "application/jsonl",
+    "json": "application/json",
+}
+_WORDS = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSONL", "json": "JSON"}
 _BLOCK = 1 << 20  # bytes; a header, or the first line of JSONL, must end within as many
 
 
@@ -32,6 +38,11 @@ class Source:
     role: str
     kind: str
     files: tuple[Path, ...]
+    originals: tuple[Path, ...] = ()  # the files of records that these were made from, one each, where they were
+
+    def shown(self, file: Path) -> Path:
+        """The file that people know."""
+        return self.originals[self.files.index(file)] if self.originals else file
 
 
 @dataclass(frozen=True)
@@ -43,21 +54,21 @@ class Fingerprint:
     stamps: tuple[tuple[int, int], ...]
 
 
-def find(role: str, location: Path | str) -> Source:
-    """The files at a path, in a folder, or that a pattern matches.
+def find(role: str, location: Path | str, known: Mapping[str, str] = KINDS) -> Source:
+    """The files at a path, in a folder, or that a pattern matches; `known` says what kind the end of a name stands for.
 
     Raises:
         InputFault: nothing is there, a file is empty or of a kind that is not read, or the kinds are mixed.
     """
     files = _listed(role, location)
-    kinds = {file: KINDS.get(file.suffix.lower()) for file in files}
+    kinds = {file: known.get(file.suffix.lower()) for file in files}
     for file, kind in kinds.items():
         if kind is None:
             raise InputFault(
                 "consent.unknown_format",
-                f"the {role} are neither Parquet, CSV nor JSONL, going by the end of the name",
+                f"the {role} are {_neither(known)}, going by the end of the name",
                 where=str(file),
-                mend=f"name the file with one of {', '.join(KINDS)}",
+                mend=f"name the file with one of {', '.join(known)}",
             )
         if kind != kinds[files[0]]:
             raise InputFault(
@@ -68,7 +79,7 @@ def find(role: str, location: Path | str) -> Source:
             )
         if not file.stat().st_size:
             raise empty(role, file)
-    return Source(role, KINDS[files[0].suffix.lower()], files)
+    return Source(role, known[files[0].suffix.lower()], files)
 
 
 def empty(role: str, file: Path | str) -> InputFault:
@@ -127,7 +138,7 @@ def fingerprint(sources: Iterable[Source]) -> Fingerprint:
     keyed = hashlib.blake2b(digest_size=32, person=b"muniment-consent")
     contents, stamps = [], []
     for source in sources:
-        for file in source.files:
+        for file in source.originals or source.files:
             plain = hashlib.sha256()
             stamps.append(_stamp(file))
             with file.open("rb") as stream:
@@ -138,7 +149,7 @@ def fingerprint(sources: Iterable[Source]) -> Fingerprint:
             contents.append(
                 Content(
                     name=f"{source.role}: {file.name}",
-                    media_type=_MEDIA_TYPES[source.kind],
+                    media_type=_MEDIA_TYPES["json" if file.suffix.lower() == ".json" else source.kind],
                     size=stamps[-1][0],
                     sha256=f"sha256:{plain.hexdigest()}",
                 )
@@ -152,7 +163,7 @@ def require_unchanged(before: Fingerprint, sources: Iterable[Source]) -> None:
     Raises:
         CouldNotLook: `consent.changed_while_reading`, where size or modification time of a file is another by now.
     """
-    files = [file for source in sources for file in source.files]
+    files = [file for source in sources for file in source.originals or source.files]
     for file, stamp in zip(files, before.stamps, strict=True):
         if _stamp(file) != stamp:
             raise CouldNotLook(
@@ -161,6 +172,12 @@ def require_unchanged(before: Fingerprint, sources: Iterable[Source]) -> None:
                 where=str(file),
                 mend="point the check at a finished export, not at a log that is being written",
             )
+
+
+def _neither(known: Mapping[str, str]) -> str:
+    """`neither Parquet, CSV nor JSONL`."""
+    *words, last = dict.fromkeys(_WORDS[kind] for kind in known.values())
+    return f"neither {', '.join(words)} nor {last}"
 
 
 def _csv_rows(stream: TextIO) -> Iterator[bool]:

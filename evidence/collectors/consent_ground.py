@@ -13,11 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeAlias
+
+import orjson
 
 from muniment.evidence.collectors import consent_files, consent_log
 from muniment.evidence.collectors.consent_database import DatabaseLog, Login, is_place, open_database, place
+from muniment.evidence.collectors.consent_files import Source
 from muniment.evidence.collectors.consent_log import Log
+from muniment.evidence.collectors.consent_records import KINDS, acts
 from muniment.evidence.errors import InputFault
 from muniment.evidence.record import Content, Tool
 
@@ -38,9 +43,15 @@ class Ground:
 
 @contextmanager
 def opened(
-    locations: Mapping[str, Path | str], login: Login, modes: tuple[str, ...], names: Mapping[str, Mapping[str, str]]
+    locations: Mapping[str, Path | str],
+    standard: str,
+    login: Login,
+    modes: tuple[str, ...],
+    names: Mapping[str, Mapping[str, str]],
 ) -> Iterator[tuple[AnyLog, Ground]]:
     """The log at these locations, by role, and its ground. What changed while it was read is refused at the end.
+
+    `standard` says how the acts are written: `plain`, or as the records that `consent_records` reads.
 
     Raises:
         InputFault: it is not what it claims to be; CouldNotLook where it cannot be read to its end.
@@ -48,14 +59,17 @@ def opened(
     tools = tuple(Tool(name=name, version=version(name)) for name in ("duckdb", "ibis-framework"))
     places = tuple(place(role, location) for role, location in locations.items() if is_place(location))
     if not places:
-        sources = tuple(consent_files.find(role, location) for role, location in locations.items())
+        sources = tuple(
+            consent_files.find(role, location, KINDS if _is_of_records(role, standard) else consent_files.KINDS)
+            for role, location in locations.items()
+        )
         before = consent_files.fingerprint(sources)
-        with consent_log.open_log(sources, modes, names) as log:
+        with _as_tables(sources, standard) as tables, consent_log.open_log(tables, modes, names) as log:
             name = Path(str(locations["events"])).name
             yield log, Ground(f"file:{name}", before.contents, tools, before.key)
         consent_files.require_unchanged(before, sources)
         return
-    _refuse_a_mixture(locations, {each.role for each in places})
+    _refuse_a_mixture(locations, {each.role for each in places}, standard)
     notices = consent_files.find("notices", locations["notices"]) if _is_file(locations, "notices") else None
     beside = (notices,) if notices else ()
     before = consent_files.fingerprint(beside)
@@ -75,7 +89,42 @@ def key_of(secret: str | None, period: str, ground: Ground) -> bytes | None:
     return hmac.new(secret.encode(), f"muniment-consent {period}".encode(), hashlib.sha256).digest()
 
 
-def _refuse_a_mixture(locations: Mapping[str, Path | str], in_database: set[str]) -> None:
+@contextmanager
+def _as_tables(sources: tuple[Source, ...], standard: str) -> Iterator[tuple[Source, ...]]:
+    """The sources, with records made into acts in a scratch folder that goes away."""
+    if standard == "plain":
+        yield sources
+        return
+    with TemporaryDirectory(prefix="muniment-") as scratch:
+        yield tuple(_made(each, standard, Path(scratch)) if each.role == "acts" else each for each in sources)
+
+
+def _made(source: Source, standard: str, scratch: Path) -> Source:
+    """JSONL with a line for each act; files of records in which nobody consented are left out."""
+    made: dict[Path, Path] = {}
+    for number, file in enumerate(source.files):
+        target = scratch / f"{number}.jsonl"
+        with target.open("wb") as stream:
+            stream.writelines(orjson.dumps(act) + b"\n" for act in acts(file, standard))
+        if target.stat().st_size:
+            made[target] = file
+    if not made:
+        raise consent_files.empty(source.role, source.files[0])
+    return Source(source.role, "jsonl", tuple(made), tuple(made.values()))
+
+
+def _is_of_records(role: str, standard: str) -> bool:
+    return role == "acts" and standard != "plain"
+
+
+def _refuse_a_mixture(locations: Mapping[str, Path | str], in_database: set[str], standard: str) -> None:
+    if standard != "plain":
+        raise InputFault(
+            "consent.unsupported_source",
+            f"records of {standard} are read from files only",
+            where=str(locations["acts"]),
+            mend="export them as JSON, or leave out `mapping` and name a table of acts",
+        )
     for role in ("acts", "events"):
         if role not in in_database:
             raise InputFault(

@@ -79,6 +79,7 @@ class Fault:
 
 _SUBJECT = (Column("subject_id", "id"), Column("purpose", "text"))
 _TIMES = (Column("at", "instant"), Column("recorded_at", "instant", optional=True))
+EXPIRY = Column("expires_at", "instant", optional=True)
 
 
 def columns(modes: tuple[str, ...]) -> dict[str, tuple[Column, ...]]:
@@ -87,7 +88,7 @@ def columns(modes: tuple[str, ...]) -> dict[str, tuple[Column, ...]]:
     mode = Column("mode", "word", tuple(dict.fromkeys(("normal", "incognito", *modes))))
     version = Column("notice_version", "id")
     return {
-        "acts": (*_SUBJECT, version, action, *_TIMES),
+        "acts": (*_SUBJECT, version, action, *_TIMES, EXPIRY),
         "events": (Column("event_id", "id"), *_SUBJECT, mode, *_TIMES),
         "notices": (_SUBJECT[1], version, Column("valid_from", "instant"), Column("supersedes_consent", "flag")),
     }
@@ -141,7 +142,15 @@ class Log:
 
     def table(self, role: str) -> Table:
         """The acts, events or notices as Ibis sees them."""
-        return ibis.table({each.name: _IBIS[self._sql_type(each)] for each in self._columns[role]}, name=role)
+        there = self._types.get(role, {})
+        return ibis.table(
+            {
+                each.name: _IBIS[self._sql_type(each)]
+                for each in self._columns[role]
+                if each is not EXPIRY or each.name in there
+            },
+            name=role,
+        )
 
     def rows(self, expression: Table) -> list[tuple[Any, ...]]:
         """Carry out an expression over the tables."""
@@ -171,7 +180,7 @@ class Log:
             one = ibis.table({**self.table(role).schema(), "muniment_row": "int64"}, name="one")
             row = self.rows(pick(one).agg(row=lambda chosen: chosen.muniment_row.min()))[0][0]
             if row is not None:
-                return f"{file.name}: row {row}"
+                return f"{source.shown(file).name}: row {row}"
         raise LookupError(f"no row of the {role} is chosen")
 
     def expected(self, role: str) -> tuple[int, str] | None:
@@ -278,7 +287,7 @@ class Log:
             chosen = f"SELECT min(muniment_row) FROM {self._numbered(source, file)} WHERE {fault.condition}"  # noqa: S608
             row = self._ask(chosen)[0][0]
             if row is not None:
-                return f"{file}: row {row}"
+                return f"{source.shown(file)}: row {row}"
         raise LookupError("a faulty row was counted, and is not found")
 
     def _typed(self, role: str, reader: str, *more: str) -> str:
@@ -303,6 +312,9 @@ class Log:
         return self._names.get(role, {}).get(column.name, column.name)
 
     def _numbered(self, source: Source, file: Path) -> str:
+        """The rows with their number: that of the record they were made from, or their own."""
+        if source.originals:
+            return f"(SELECT *, CAST(record AS BIGINT) AS muniment_row FROM {self._reader(source, (file,))})"  # noqa: S608
         return f"(SELECT *, row_number() OVER () AS muniment_row FROM {self._reader(source, (file,))})"  # noqa: S608
 
     def _reader(self, source: Source, files: tuple[Path, ...]) -> str:
@@ -312,6 +324,7 @@ class Log:
             return f"read_parquet({paths}, hive_partitioning = false)"
         if source.kind == "jsonl":
             names = [self._theirs(source.role, each) for each in self._columns[source.role]]
+            names += ["record"] if source.originals else []
             return f"read_json({paths}, format = 'newline_delimited', columns = {_texts(names)})"
         names = list(header(source, files[0]))
         return (

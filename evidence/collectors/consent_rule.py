@@ -1,16 +1,16 @@
 """The rule that a consent log is judged by, written once in Ibis as validity intervals and an anti-join.
 
-The key is (subject, purpose). A consent holds from its instant to the next act of the same key, or to the first later
-notice of the purpose that supersedes consent, whichever comes first: `[start, end)`. At one instant a withdrawal beats
-a consent. An event is lawful if a consent holds at its instant and its mode is allowed; every other event gets one of
-`WORDS`, and an event id that comes with several contents gets the gravest of theirs.
+The key is (subject, purpose). A consent holds from its instant to the next act of the same key, to its own expiry, or
+to the first later notice of the purpose that supersedes consent, whichever comes first: `[start, end)`. At one instant
+a withdrawal beats a consent. An event is lawful if a consent holds at its instant and its mode is allowed; every other
+event gets one of `WORDS`, and an event id that comes with several contents gets the gravest of theirs.
 
 A subject of whom a row names an unknown notice version, or a time that cannot be, is not judged: all its events are
 `inconclusive`. A purpose that no notice governs has no versions to know and none that supersede.
 
 The tables, whose instants have a zone and are compared in whole microseconds:
 
-    acts     subject_id, purpose, notice_version, action ("given" or "withdrawn"), at
+    acts     subject_id, purpose, notice_version, action ("given" or "withdrawn"), at, expires_at (which may be null)
     events   event_id, subject_id, purpose, mode, at, recorded_at (which may be null)
     notices  purpose, notice_version, valid_from, supersedes_consent
 
@@ -123,11 +123,14 @@ def _spans(acts: Table, notices: Table) -> Table:
     `[start, until)` runs to the next act, `[start, end)` only as far as a consent holds; `gave` says that there was a
     consent at `start`, `consented` that it stood; `renewed` is the start of the next consent that holds, if any.
     """
-    said = acts.select(*_KEY, "notice_version", "action", "at")
+    own = acts.expires_at if "expires_at" in acts.columns else ibis.null("timestamp('UTC')")
+    said = acts.select(*_KEY, "notice_version", "action", "at", own=own.coalesce(_FOR_EVER))
     dated = said.left_join(_expiries(notices), ["purpose", "notice_version"])
     given = dated.action == "given"
     instants = dated.group_by(*_KEY, start=dated.at).agg(
-        gave=given.any(), consented=given.all(), expires=dated.expires.max().coalesce(_FOR_EVER)
+        gave=given.any(),
+        consented=given.all(),
+        expires=ibis.least(dated.expires.coalesce(_FOR_EVER), dated.own).max(),
     )
     after = ibis.window(group_by=_KEY, order_by="start", rows=(1, None))
     stretches = instants.mutate(until=instants.start.min().over(after).coalesce(_FOR_EVER))

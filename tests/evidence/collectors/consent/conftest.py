@@ -17,7 +17,7 @@ from muniment.evidence.verdict import Verdict
 Row: TypeAlias = dict[str, Any]
 
 AT = datetime(2020, 12, 31, tzinfo=UTC)
-TIMES = ("at", "recorded_at", "valid_from")
+TIMES = ("at", "recorded_at", "valid_from", "expires_at")
 SHAPES = {
     "acts": ("act_id", "subject_id", "purpose", "notice_version", "action", "at"),
     "events": ("event_id", "subject_id", "purpose", "at", "mode"),
