@@ -24,7 +24,7 @@ JSON Schema and the documentation page.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -103,7 +103,7 @@ class Collector(ABC, Generic[S, F]):
 
     `at` is the instant that the run stands for; None where a collector is used on its own. A subclass that takes its
     HTTP, DNS or TLS from constructor arguments passes `at` on. A run also says its id (`run`), what it asks for
-    (`task`), and where the workspace lies (`base`).
+    (`task`), where the workspace lies (`base`), and how to read its clock (`clock`), for what a look takes.
     """
 
     id: ClassVar[str]
@@ -118,6 +118,7 @@ class Collector(ABC, Generic[S, F]):
     run: str | None = None
     task: Task | None = None
     base: Path = Path()
+    clock: Callable[[], datetime] | None = None
 
     def __init__(self, *, at: datetime | None = None) -> None:
         self.at = at

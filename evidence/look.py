@@ -66,13 +66,13 @@ class Eye:
     def look(self, *, clock: Clock, base: Path, at: datetime | None = None) -> Look:
         """One observation, in this thread and without a limit of time; judged at `at`, or else when it begins."""
         began = clock()
-        outcome, fault = self.outcome(base, at or began)
+        outcome, fault = self.outcome(base, at or began, clock)
         return Look(self.task, self.method, self.subject_kind, outcome, span(began, clock), fault)
 
-    def outcome(self, base: Path, at: datetime) -> tuple[Outcome, InputFault | None]:
+    def outcome(self, base: Path, at: datetime, clock: Clock | None = None) -> tuple[Outcome, InputFault | None]:
         """What the collector saw, or what went wrong in the words of a record."""
         try:
-            return self._observe(base, at), None
+            return self._observe(base, at, clock), None
         except (CouldNotLook, InputFault) as error:
             fault = error if isinstance(error, InputFault) else None
             where = error.where and error.where.replace(f"{base}/", "")  # a path of this machine is nobody's affair
@@ -84,7 +84,7 @@ class Eye:
             words = f"{type(error).__name__}: {brief(error)}"
             return Errored(cause=cause, message=words, where=place_of(error, self.file)), None
 
-    def _observe(self, base: Path, at: datetime) -> Observed:
+    def _observe(self, base: Path, at: datetime, clock: Clock | None) -> Observed:
         collector = self.collector
         try:
             settings = collector.settings_type.read(self.task.settings, base)
@@ -94,6 +94,7 @@ class Eye:
             raise CouldNotLook("collector.settings", f"the setting {key!r} is off: {first['msg']}") from error
         instance = collector(at=at)
         instance.run, instance.task, instance.base = self.run, self.task, base
+        instance.clock = clock
         answer: Any = instance.observe(settings)
         facts = asyncio.run(_awaited(answer)) if inspect.isawaitable(answer) else answer
         if not isinstance(facts, Facts) or not isinstance(facts, collector.facts_type):

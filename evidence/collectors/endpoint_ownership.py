@@ -16,11 +16,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from muniment.evidence.allowance import Allowance, Limits
 from muniment.evidence.collector import Collector, Settings
-from muniment.evidence.collectors._ownership.allowance import Allowance, Limits
 from muniment.evidence.collectors._ownership.answer import Naming
 from muniment.evidence.collectors._ownership.certificate import read_certificate
-from muniment.evidence.collectors._ownership.chain import Chain, End, follow, resolver_at, split_port
+from muniment.evidence.collectors._ownership.chain import Chain, End, follow
 from muniment.evidence.collectors._ownership.challenge import TOKEN, look_for
 from muniment.evidence.collectors._ownership.codes import CODES
 from muniment.evidence.collectors._ownership.domains import Registrable, list_used, registrable
@@ -35,6 +35,7 @@ from muniment.evidence.errors import CouldNotLook
 from muniment.evidence.hosts import host_name
 from muniment.evidence.net import Address
 from muniment.evidence.record import Origin, Tool
+from muniment.evidence.resolver import resolver_at, split_port
 from muniment.evidence.sensitive import Declared
 from muniment.evidence.verdict import Verdict
 

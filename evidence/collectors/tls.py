@@ -10,31 +10,36 @@ staple, and the groups that a server of TLS 1.3 would take in TLS 1.2 only.
 """
 
 import asyncio
+import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
+from muniment.evidence.allowance import Allowance, Limits
 from muniment.evidence.bounded import MIB, read_at_most
 from muniment.evidence.collector import Collector, Settings
+from muniment.evidence.collectors._tls.caa import look_up
 from muniment.evidence.collectors._tls.certificates import Presented, TrustStore, sort_out
 from muniment.evidence.collectors._tls.codes import CODES
 from muniment.evidence.collectors._tls.dial import Clock, Dialler
 from muniment.evidence.collectors._tls.engine import on_one_loop
+from muniment.evidence.collectors._tls.facts import Chain, Sight, TlsFacts
 from muniment.evidence.collectors._tls.facts import Clock as ClockFacts
-from muniment.evidence.collectors._tls.facts import Sight, TlsFacts
+from muniment.evidence.collectors._tls.fetch import Resolve, Web, memory_of
 from muniment.evidence.collectors._tls.hello import is_literal
 from muniment.evidence.collectors._tls.judge import judge
 from muniment.evidence.collectors._tls.policy import Policy, load_policy
 from muniment.evidence.collectors._tls.probe import Look, look
+from muniment.evidence.collectors._tls.revocation import ask, too_late
 from muniment.evidence.collectors._tls.session import client_context
 from muniment.evidence.collectors._tls.starttls import Protocol
 from muniment.evidence.collectors._tls.suites import GROUPS, SUITES, VERSIONS
@@ -43,12 +48,19 @@ from muniment.evidence.hosts import host_or_address
 from muniment.evidence.model import digest
 from muniment.evidence.net import Address, admit
 from muniment.evidence.record import Origin, Tool
+from muniment.evidence.resolver import Resolver, resolver_at, split_port
 from muniment.evidence.sensitive import Declared
 from muniment.evidence.verdict import Verdict
 
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-
 Host = Annotated[str, AfterValidator(host_or_address), Declared("ip")]
+
+
+def _is_resolver(setting: str) -> str:
+    split_port(setting)
+    return setting
+
+
+Issued = tuple[x509.Certificate, x509.Certificate]
 
 _LARGEST = 4 * MIB  # of a trust file; Mozilla's has 0.3
 _MOST_ADDRESSES = 32  # of one name; each costs some twenty connections
@@ -80,6 +92,16 @@ class TlsSettings(Settings):
         min_length=1,
         description="Common name, organisation or SHA-256 fingerprint of an issuer that the chain must hold; "
         "where it does not, somebody may be listening in, and the look is inconclusive",
+    )
+    revocation: Literal["ask", "stapled"] = Field(
+        "ask",
+        description="Whether the issuer is asked if it revoked the certificate, where the server does not staple that: "
+        "`ask`, or `stapled` for no question to anybody",
+    )
+    resolver: Annotated[Annotated[str, AfterValidator(_is_resolver)] | None, Declared("ip")] = Field(
+        None,
+        description="HOST:PORT of the resolver to ask for CAA records; this machine's own if left out, and none at all "
+        "where `addresses` are given",
     )
     timeout: int = Field(
         5, ge=1, le=25, description="Longest wait for one answer in seconds; a look takes twice that at most"
@@ -122,11 +144,12 @@ class Tls(Collector[TlsSettings, TlsFacts]):
     ) -> None:
         """`resolve` gives the addresses of a host for a port; without it the system's resolver is asked.
 
-        `clock` is this machine's, which a server's is compared with. It decides no date: the run's `at` may be another.
+        `clock` is this machine's, which a server's is compared with; a run gives its own (`self.clock`), and without
+        either no clocks are compared. It decides no date: the run's `at` may be another.
         """
         super().__init__(at=at)
         self._resolve = resolve or _system_resolver
-        self._clock = clock or _machine_clock
+        self._own_clock = clock
 
     async def observe(self, settings: TlsSettings) -> TlsFacts:
         """Look at every address at once.
@@ -153,7 +176,7 @@ class Tls(Collector[TlsSettings, TlsFacts]):
                 timeout=settings.timeout,
                 deadline=deadline,
                 context=context,
-                clock=self._clock,
+                clock=self._own_clock or self.clock,
             )
             for address in addresses
         ]
@@ -161,8 +184,51 @@ class Tls(Collector[TlsSettings, TlsFacts]):
         failures = [seen.failure for seen in looks if seen.failure and seen.failure.cause != "tls.absent"]
         if len(failures) == len(looks):
             raise CouldNotLook(failures[0].cause, failures[0].message, where=f"{settings.host}:{settings.port}")
-        facts = _facts(settings, looks, store, tool, identity)
-        return facts.model_copy(update={"addresses_left_out": len(found) - len(addresses)})
+        seen, issued = _facts(settings, looks, store, tool, identity)
+        resolver = await self._resolver(settings)
+        chains, caa = await asyncio.gather(
+            self._with_revocation(settings, seen.chains, issued, deadline),
+            look_up(_server_name(settings), resolver) if resolver else _nothing(),
+        )
+        asked = (f"{each.by} {each.url}" for each in (chain.asked for chain in chains) if each)
+        questions = (*(resolver.questions if resolver else ()), *dict.fromkeys(asked))
+        return seen.model_copy(
+            update={
+                "origin": seen.origin.model_copy(update={"query": "\n".join((seen.origin.query or "", *questions))}),
+                "chains": chains,
+                "caa": caa,
+                "addresses_left_out": len(found) - len(addresses),
+            }
+        )
+
+    async def _resolver(self, settings: TlsSettings) -> Resolver | None:
+        """Who is asked for CAA records. Nobody about an address, nor where look-ups do not go to the DNS: then the name
+        may be one that nobody else knows."""
+        own = settings.addresses is not None or self._resolve is not _system_resolver
+        if is_literal(_server_name(settings)) or (own and settings.resolver is None):
+            return None
+        patience = Limits(question=settings.timeout, whole=settings.timeout)
+        with contextlib.suppress(CouldNotLook):
+            return await resolver_at(settings.resolver, Allowance(patience))
+        return Resolver((), Allowance(patience))
+
+    async def _with_revocation(
+        self, settings: TlsSettings, chains: Sequence[Chain], issued: Sequence[Issued | None], deadline: float
+    ) -> tuple[Chain, ...]:
+        """The chains, each with what its issuer says, where the server does not staple that."""
+        web = Web(memory_of(self.run), self._resolve, settings.allow_private, settings.timeout)
+
+        async def told(chain: Chain, pair: Issued | None) -> Chain:
+            good = chain.staple is not None and chain.staple.signed and chain.staple.status in ("good", "revoked")
+            if pair is None or good or settings.revocation == "stapled":
+                return chain
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return chain.model_copy(update={"asked": await ask(*pair, web)})
+            except TimeoutError:
+                return chain.model_copy(update={"asked": too_late(pair[0])})
+
+        return tuple(await asyncio.gather(*map(told, chains, issued)))
 
     def assess(self, settings: TlsSettings, facts: TlsFacts, at: datetime) -> Verdict:
         """Judge by the policy of the settings; what the others say is told and decides nothing."""
@@ -188,8 +254,8 @@ class Tls(Collector[TlsSettings, TlsFacts]):
         return admit(settings.host, found, allow_private=settings.allow_private)
 
 
-def _machine_clock() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - what this machine believes is the thing observed
+async def _nothing() -> None:
+    return None
 
 
 async def _system_resolver(host: str, port: int) -> Sequence[str]:
@@ -237,7 +303,8 @@ def _server_name(settings: TlsSettings) -> str:
 
 def _facts(
     settings: TlsSettings, looks: Sequence[Look], store: TrustStore, trust: Tool, identity: str | None
-) -> TlsFacts:
+) -> tuple[TlsFacts, tuple[Issued | None, ...]]:
+    """What the handshakes showed, and for each chain its leaf with the issuer, where that is trusted."""
     name = _server_name(settings)
     presented = {seen.address: _presented(seen) for seen in looks}
     listed = sort_out([chain for chains in presented.values() for chain in chains], store, name)
@@ -246,7 +313,7 @@ def _facts(
         chains = tuple(dict.fromkeys(listed.places[each.ders] for each in presented[seen.address]))
         sights.setdefault(_sight(seen, chains), []).append(seen.address)
     policies = (Tool(name=each.id, version=each.version, digest=each.digest) for each in settings.judged_by)
-    return TlsFacts(
+    facts = TlsFacts(
         origin=Origin(
             system=f"tls://{settings.host}:{settings.port}",
             query=_query(settings),
@@ -261,6 +328,7 @@ def _facts(
         resets=sum(seen.resets for seen in looks),
         clock=max(_clocks(looks), key=lambda clock: abs(clock.skew), default=None),
     )
+    return facts, listed.issued
 
 
 def _query(settings: TlsSettings) -> str:

@@ -6,9 +6,9 @@ open. The token depends on the store and on the host: one that is copied to anot
 
 import hashlib
 
-from muniment.evidence.collectors._ownership.chain import Resolver
 from muniment.evidence.collectors._ownership.facts import Challenge, Failure
 from muniment.evidence.errors import CouldNotLook
+from muniment.evidence.resolver import Resolver
 
 TOKEN = r"^muniment-[0-9a-f]{40}$"  # noqa: S105 - a pattern; the token itself is public too
 

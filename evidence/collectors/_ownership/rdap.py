@@ -19,14 +19,14 @@ import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from muniment.evidence.allowance import Allowance, Limits
 from muniment.evidence.bounded import MIB, read_at_most
-from muniment.evidence.collectors._ownership.allowance import Allowance, Limits
-from muniment.evidence.collectors._ownership.chain import Resolver
 from muniment.evidence.collectors._ownership.shared import Shared
 from muniment.evidence.errors import CouldNotLook, InputFault
 from muniment.evidence.model import digest
 from muniment.evidence.net import Address, admit
 from muniment.evidence.record import Content, Tool
+from muniment.evidence.resolver import Resolver
 
 IANA = "https://data.iana.org/rdap/dns.json"  # RFC 9224 section 4
 MEDIA_TYPE = "application/rdap+json"

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from muniment.evidence.collectors._ownership.allowance import Allowance
+from muniment.evidence.allowance import Allowance
 from muniment.evidence.errors import CouldNotLook
 
 T = TypeVar("T")

@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from muniment.evidence.collectors._tls.facts import Certificate, Chain, Name, Trust
 from muniment.evidence.collectors._tls.names import covers
+from muniment.evidence.collectors._tls.revocation import lists
 from muniment.evidence.collectors._tls.signatures import SIGNATURE_ALGORITHMS, extension_of, signed_by
 from muniment.evidence.collectors._tls.status import embedded_scts, names_responder, read_staple
 from muniment.evidence.model import digest
@@ -33,6 +34,7 @@ _UNREADABLE = (
 )
 _DEEPEST = 8  # certificates in one path
 _MOST_NAMES = 12
+_MOST_LOGS = 6
 _LONGEST_WORD = 96  # characters of a name that are kept
 
 
@@ -54,10 +56,12 @@ class TrustStore:
 
 @dataclass(frozen=True)
 class Sorted:
-    """Certificates listed once, and the chains that point at them."""
+    """Certificates listed once, and the chains that point at them; `issued` holds the leaf of each trusted chain and
+    its issuer, and None for any other."""
 
     certificates: tuple[Certificate, ...]
     chains: tuple[Chain, ...]
+    issued: tuple[tuple[x509.Certificate, x509.Certificate] | None, ...]
     places: Mapping[tuple[bytes, ...], int]
 
 
@@ -67,7 +71,7 @@ class Presented:
 
     ders: tuple[bytes, ...]
     staple: bytes = b""
-    scts: int = 0
+    scts: tuple[str, ...] = ()
 
 
 def sort_out(presented: Iterable[Presented], store: TrustStore, host: str) -> Sorted:
@@ -76,6 +80,7 @@ def sort_out(presented: Iterable[Presented], store: TrustStore, host: str) -> So
     numbers: dict[bytes, int] = {}
     certificates: list[Certificate] = []
     chains: list[Chain] = []
+    issued: list[tuple[x509.Certificate, x509.Certificate] | None] = []
     for each in _merged(presented):
         places[each.ders] = len(chains)
         try:
@@ -86,6 +91,7 @@ def sort_out(presented: Iterable[Presented], store: TrustStore, host: str) -> So
             staple = read_staple(each.staple, path[0], issuer) if each.staple else None
         except _UNREADABLE:
             chains.append(Chain(certificates=(), trust="malformed"))
+            issued.append(None)
             continue
         for der, certificate in read.items():
             if der not in numbers:
@@ -99,10 +105,13 @@ def sort_out(presented: Iterable[Presented], store: TrustStore, host: str) -> So
                 anchor_sha256=digest(_der(anchor)) if anchor else None,
                 responder=responder,
                 staple=staple,
-                scts=scts,
+                scts=len(scts),
+                sct_logs=tuple(sorted(set(filter(None, scts))))[:_MOST_LOGS] or None,
+                crl=bool(lists(path[0])),
             )
         )
-    return Sorted(tuple(certificates), tuple(chains), places)
+        issued.append((path[0], issuer) if issuer is not None and anchor is not None else None)
+    return Sorted(tuple(certificates), tuple(chains), tuple(issued), places)
 
 
 def key_type(der: bytes) -> str:

@@ -116,8 +116,8 @@ CODES = (
     ),
     Code(
         "tls.cert.revoked",
-        "The stapled OCSP response, signed by the issuer, says that the certificate is revoked.",
-        "RFC 6960 section 2.2",
+        "The issuer says that it revoked the certificate: in the stapled OCSP response, or when it was asked.",
+        "RFC 6960 section 2.2, RFC 5280 section 5",
         f"{_RENEW} for a new key, and find out why it was revoked.",
     ),
     Code(
@@ -179,6 +179,25 @@ CODES = (
         "A note: the stapled OCSP response is over, not signed by the issuer, or not readable.",
         "RFC 6960 section 3.2",
         "Look at how the server fetches its responses; clients do not accept this one.",
+    ),
+    Code(
+        "tls.ocsp.no_responder",
+        "The certificate names no OCSP responder.",
+        "RFC 5280 section 4.2.2.1, NIST SP 800-52r2 section 3.2.1, and the policy's rule",
+        f"{_RENEW} by an authority that has a responder, or judge by a policy that lets lists suffice.",
+    ),
+    Code(
+        "tls.revocation.unknown",
+        "Nothing shows that the certificate was not revoked: whom it names gave no answer that its issuer signed (a "
+        "note; inconclusive where a policy demands one; a fail where it does and the certificate names nobody).",
+        "RFC 6960 section 3.2, RFC 5280 section 6.3, and the policy's rule",
+        "Let the machine that looks reach the responder or list, or have the server staple.",
+    ),
+    Code(
+        "tls.caa.missing",
+        "No CAA record says which authorities may issue certificates for the name.",
+        "RFC 8659 section 3, and the policy's rule",
+        "Publish a CAA record with the property `issue`.",
     ),
     Code(
         "tls.sct.missing",

@@ -62,9 +62,9 @@ class Dialler:
         timeout: int,
         deadline: float,
         context: ssl.SSLContext,
-        clock: Clock,
+        clock: Clock | None,
     ) -> None:
-        """`context` is for the full handshake; `clock` is this machine's, which the server's is compared with."""
+        """`context` is for the full handshake; `clock` is this machine's, to compare the server's with."""
         self.address = address
         self.connects = 0
         self.resets = 0
@@ -113,7 +113,7 @@ class Dialler:
                 return Handshake()
             headers = await self._headers(session, until) if self._may_speak_http else None
             date = headers.date if headers else None
-            skew = round((date - self._clock()).total_seconds()) if date else None
+            skew = round((date - self._clock()).total_seconds()) if date and self._clock else None
             return Handshake(session.version, session.leaf, headers, skew)
 
         return await self._patiently(conversation)

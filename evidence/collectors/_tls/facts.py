@@ -55,6 +55,23 @@ class Staple(Frozen):
     next_update: Instant | None = None
 
 
+class Asked(Frozen):
+    """What an issuer said when it was asked whether it revoked a certificate (RFC 6960, RFC 5280 section 5)."""
+
+    by: Literal["OCSP", "CRL"]
+    url: str
+    status: Literal["good", "revoked", "unknown", "unreadable", "unreachable"]
+    signed: bool = Field(description="Whether the issuer, or a responder that it appointed, signed it")
+    this_update: Instant | None = None
+    next_update: Instant | None = None
+    reason: str | None = Field(None, description="Why nothing was heard, if nothing was")
+
+    @property
+    def tells(self) -> bool:
+        """Whether it says, over the issuer's signature, that the certificate is good or revoked."""
+        return self.signed and self.status in ("good", "revoked")
+
+
 class Chain(Frozen):
     """The certificates of one handshake, and what our trust store makes of them. Dates play no part here."""
 
@@ -67,6 +84,11 @@ class Chain(Frozen):
     scts: int | None = Field(
         None, description="Timestamps of certificate transparency in the leaf and beside it; None: not looked at"
     )
+    sct_logs: tuple[str, ...] | None = Field(
+        None, description="The logs that they come from: up to 6 ids in base64 (RFC 6962 section 3.2)"
+    )
+    crl: bool | None = Field(None, description="Whether the leaf names a list of revoked certificates")
+    asked: Asked | None = Field(None, description="What the issuer said when it was asked; None: it was not")
 
 
 class Failure(Frozen):
@@ -74,6 +96,16 @@ class Failure(Frozen):
 
     cause: str
     message: str
+
+
+class Caa(Frozen):
+    """The CAA records that hold for the name (RFC 8659), where it is one."""
+
+    name: str | None = Field(None, description="Where they stand; None where there are none up to the top")
+    restricts: bool = Field(False, description="Whether they say who may issue certificates")
+    issue: tuple[str, ...] = Field((), description="Domains of the authorities that may; nobody may where it is empty")
+    issue_wild: tuple[str, ...] | None = Field(None, description="The same for wildcards, where that is said apart")
+    failure: Failure | None = None
 
 
 class Sight(Frozen):
@@ -113,6 +145,7 @@ class TlsFacts(Facts):
     sights: Annotated[tuple[Sight, ...], Declared("ip")]
     chains: Annotated[tuple[Chain, ...], Declared("ip")] = ()
     certificates: Annotated[tuple[Certificate, ...], Declared("ip")] = ()
+    caa: Annotated[Caa | None, Declared("ip")] = Field(None, description="CAA records; None: not looked at")
     addresses_left_out: int = Field(0, ge=0, description="Addresses of the name beyond the first 32, not looked at")
     connects: int = Field(ge=0, description="Connections that were made, all addresses together")
     resets: int = Field(0, ge=0, description="Connections that were reset before a later one got an answer")

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass, replace
 
 from muniment.evidence.collectors._tls.shares import KeyShares, RecordKeys
-from muniment.evidence.collectors._tls.status import count_scts
+from muniment.evidence.collectors._tls.status import read_scts
 from muniment.evidence.collectors._tls.suites import GROUP_NAMES, SUITE_NAMES, VERSION_NAMES
 
 LARGEST = 131_072  # bytes of one flight; a long chain is about 10,000
@@ -37,7 +37,7 @@ class Answer:
     dh_bits: int | None = None
     chain: tuple[bytes, ...] = ()
     staple: bytes = b""
-    scts: int = 0
+    scts: tuple[str, ...] = ()
     wants_client_certificate: bool = False
     alert: int | None = None
 
@@ -144,7 +144,7 @@ class FlightReader:
         if status[:1] == b"\x01":
             self.answer = replace(self.answer, staple=status[4 : 4 + int.from_bytes(status[1:4])])
         if timestamps:
-            self.answer = replace(self.answer, scts=count_scts(timestamps))
+            self.answer = replace(self.answer, scts=read_scts(timestamps))
 
     def _server_hello(self, body: bytes, message: bytes) -> None:
         (version,) = struct.unpack("!H", body[:2])
@@ -159,7 +159,7 @@ class FlightReader:
             version=VERSION_NAMES[version],
             suite=SUITE_NAMES.get(suite, f"0x{suite:04x}"),
             group=group,
-            scts=count_scts(extensions.get(_TIMESTAMPS, b"")),
+            scts=read_scts(extensions.get(_TIMESTAMPS, b"")),
         )
         if version == 0x0304:
             self._switch_keys(message, group, share[4:], retry=random == _RETRY)

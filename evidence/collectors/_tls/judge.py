@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from muniment.evidence.collectors._tls.facts import Certificate, Chain, Name, Sight, TlsFacts
 from muniment.evidence.collectors._tls.names import covers
 from muniment.evidence.collectors._tls.policy import Policy
-from muniment.evidence.collectors._tls.rules import breaches, listed
+from muniment.evidence.collectors._tls.rules import breaches, listed, unrevoked
 from muniment.evidence.collectors._tls.suites import SUITES_13, VERSIONS
 from muniment.evidence.hosts import in_letters
 from muniment.evidence.verdict import Status, Verdict
@@ -109,6 +109,8 @@ def _of_sight(facts: TlsFacts, sight: Sight, policy: Policy, at: datetime | None
             faults += _leaf_faults(leaf, chain, facts.server_name)
             faults += _chain_faults([leaf, *issuers], at)
             notes += _staple_notes(chain, at)
+            if not any(rule.code == "tls.revocation.unknown" and rule.binding for rule in policy.rules):
+                notes += _asked_notes(chain, at)
     return _Said(tuple(faults), (*unseen, *_unseen(sight)), tuple(notes))
 
 
@@ -148,6 +150,8 @@ def _leaf_faults(leaf: Certificate, chain: Chain, host: str) -> Iterator[Point]:
         yield Point("tls.cert.purpose", "has a certificate that is not meant for servers")
     if chain.staple and chain.staple.status == "revoked" and chain.staple.signed:
         yield Point("tls.cert.revoked", "staples an OCSP response that says that its certificate is revoked")
+    if chain.asked and chain.asked.status == "revoked" and chain.asked.signed:
+        yield Point("tls.cert.revoked", f"has a certificate that is revoked: {chain.asked.by} at {chain.asked.url}")
 
 
 def _chain_faults(chain: Iterable[Certificate], at: datetime | None) -> Iterator[Point]:
@@ -160,6 +164,18 @@ def _chain_faults(chain: Iterable[Certificate], at: datetime | None) -> Iterator
             yield Point("tls.cert.not_yet_valid", f"presents {who}, which begins on {certificate.not_before:%Y-%m-%d}")
         if certificate.weakly_signed:
             yield Point("tls.cert.weak_signature", f"presents {who}, signed with {certificate.signature}")
+
+
+def _asked_notes(chain: Chain, at: datetime | None) -> Iterator[Point]:
+    """That the issuer was asked and nothing is known of the revocation, or no longer (RFC 6960 section 3.2)."""
+    asked = chain.asked
+    if asked is None:
+        return
+    if why := unrevoked(chain):
+        yield Point("tls.revocation.unknown", why)
+    elif at is not None and asked.next_update is not None and at > asked.next_update:
+        ended = f"{asked.next_update:%Y-%m-%d}"
+        yield Point("tls.revocation.unknown", f"was judged by an answer about revocation that ended on {ended}")
 
 
 def _staple_notes(chain: Chain, at: datetime | None) -> Iterator[Point]:

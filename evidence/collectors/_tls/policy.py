@@ -93,9 +93,17 @@ class MostRule(_Rule):
 
 
 class PresenceRule(_Rule):
-    """That there is something: HSTS, a stapled OCSP response, timestamps of certificate transparency."""
+    """That there is something: HSTS, a stapled OCSP response, a responder, an answer about revocation, timestamps of
+    certificate transparency, CAA records."""
 
-    code: Literal["tls.hsts.missing", "tls.ocsp.missing", "tls.sct.missing"]
+    code: Literal[
+        "tls.hsts.missing",
+        "tls.ocsp.missing",
+        "tls.ocsp.no_responder",
+        "tls.revocation.unknown",
+        "tls.sct.missing",
+        "tls.caa.missing",
+    ]
 
 
 Rule: TypeAlias = Annotated[ListRule | NeedRule | LeastRule | MostRule | PresenceRule, Field(discriminator="code")]

@@ -44,6 +44,29 @@ def breaches(rule: Rule, facts: TlsFacts, sight: Sight) -> Iterator[Breach]:
             yield from _absences(rule, facts, sight, chains)
 
 
+def unrevoked(chain: Chain) -> str | None:
+    """Why nothing shows that the leaf was not revoked, in the words that follow "the server"; None where something says
+    that it was, or that it was not."""
+    staple, asked = chain.staple, chain.asked
+    if (staple and staple.signed and staple.status in ("good", "revoked")) or (asked and asked.tells):
+        return None
+    if chain.responder is False and chain.crl is False:
+        return "presents a certificate that names nobody who could say that it was revoked"
+    if asked is None:
+        return "presents a certificate whose issuer was not asked whether it revoked it"
+    where = f"{asked.by} at {asked.url}"
+    match asked.status:
+        case "unreachable":
+            said = f"gave no answer: {asked.reason}"
+        case "unreadable":
+            said = "gave an answer that cannot be read or is about something else"
+        case "unknown":
+            said = "does not know the certificate"
+        case "good" | "revoked":
+            said = "gave an answer that its issuer did not sign"
+    return f"presents a certificate of which nobody knows whether it was revoked: {where} {said}"
+
+
 def listed(words: Iterable[str]) -> str:
     """The first six, and how many more."""
     names = list(words)
@@ -86,6 +109,18 @@ def _weak_keys(certificates: Iterable[Certificate], least: int) -> Iterator[Brea
             yield Breach(f"presents the certificate of {each.subject}, an RSA key of {each.key_bits} bits")
 
 
+def _without_caa(facts: TlsFacts) -> Iterator[Breach]:
+    caa = facts.caa
+    if is_literal(facts.server_name):
+        return  # RFC 8659 section 3: records are found by name
+    if caa is None:
+        yield Breach("has a name whose CAA records were not asked for", known=False)
+    elif caa.failure is not None:
+        yield Breach(f"has a name whose CAA records could not be seen: {caa.failure.message}", known=False)
+    elif not caa.restricts:
+        yield Breach("has a name without CAA records that say who may issue certificates")
+
+
 def _absences(rule: PresenceRule, facts: TlsFacts, sight: Sight, chains: Sequence[Chain]) -> Iterator[Breach]:
     match rule.code:
         case "tls.hsts.missing":
@@ -100,6 +135,19 @@ def _absences(rule: PresenceRule, facts: TlsFacts, sight: Sight, chains: Sequenc
                 yield Breach("staples no OCSP response, although the certificate names a responder")
             elif any(chain.responder is None for chain in chains):
                 yield Breach("was not asked for an OCSP response", known=False)
+        case "tls.ocsp.no_responder":
+            if any(chain.responder is False for chain in chains):
+                yield Breach("presents a certificate that names no OCSP responder")
+            elif any(chain.responder is None for chain in chains):
+                yield Breach(
+                    "presents a certificate of which it is not known whether it names a responder", known=False
+                )
+        case "tls.revocation.unknown":
+            for chain in chains:
+                if why := unrevoked(chain):
+                    yield Breach(why, known=chain.responder is False and chain.crl is False)
+        case "tls.caa.missing":
+            yield from _without_caa(facts)
         case "tls.sct.missing":
             if any(chain.scts == 0 for chain in chains):
                 yield Breach("presents a certificate without timestamps of certificate transparency")

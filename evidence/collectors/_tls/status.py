@@ -1,9 +1,10 @@
 """What comes beside a certificate: a stapled OCSP response (RFC 6960) and timestamps of transparency (RFC 6962).
 
-Nobody is asked over the network: only what the server sends is read. Dates are left to the judge. Timestamps are
-counted; that their logs signed them is not checked.
+Only what was sent is read. Dates are left to the judge. Of timestamps the logs are told by id; that they signed them is
+not checked.
 """
 
+import base64
 import hashlib
 
 from cryptography import x509
@@ -14,6 +15,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from muniment.evidence.collectors._tls.facts import Staple
 from muniment.evidence.collectors._tls.signatures import extension_of, made_by, signed_by
 
+_LOG_ID = 32  # bytes: SHA-256 of the log's key
 _STATUS = {ocsp.OCSPCertStatus.GOOD: "good", ocsp.OCSPCertStatus.REVOKED: "revoked"}
 
 
@@ -23,18 +25,25 @@ def names_responder(certificate: x509.Certificate) -> bool:
     return any(each.access_method == AuthorityInformationAccessOID.OCSP for each in access or ())
 
 
-def embedded_scts(certificate: x509.Certificate) -> int:
-    """How many timestamps of certificate transparency the certificate holds (RFC 6962 section 3.3)."""
+def embedded_scts(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The log of each timestamp of certificate transparency that the certificate holds (RFC 6962 section 3.3)."""
     found = extension_of(certificate, x509.PrecertificateSignedCertificateTimestamps)
-    return len(list(found)) if found else 0
+    return tuple(_log(each.log_id) for each in found or ())
 
 
-def count_scts(data: bytes) -> int:
-    """How many timestamps a list in a TLS extension holds (RFC 6962 section 3.3)."""
-    rest, count = data[2:], 0
-    while len(rest) > 2 and int.from_bytes(rest[:2]) <= len(rest) - 2:
-        rest, count = rest[2 + int.from_bytes(rest[:2]) :], count + 1
-    return count
+def read_scts(data: bytes) -> tuple[str, ...]:
+    """The log of each timestamp of a list in a TLS extension (RFC 6962 section 3.3): the id in base64, or the empty
+    string for a timestamp of an unknown version."""
+    rest, logs = data[2:], list[str]()
+    while len(rest) > 2 and (size := int.from_bytes(rest[:2])) <= len(rest) - 2:
+        known = size > _LOG_ID and rest[2] == 0  # version 1 is written 0
+        logs.append(_log(rest[3 : 3 + _LOG_ID]) if known else "")
+        rest = rest[2 + size :]
+    return tuple(logs)
+
+
+def _log(id_: bytes) -> str:
+    return base64.b64encode(id_).decode("ascii")
 
 
 def read_staple(data: bytes, leaf: x509.Certificate, issuer: x509.Certificate | None) -> Staple:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from muniment.evidence.collectors._ownership.allowance import Limits
+from muniment.evidence.allowance import Limits
 from muniment.evidence.collectors._ownership.facts import OwnershipFacts
 from muniment.evidence.collectors.endpoint_ownership import Endpoint, EndpointOwnership
 from muniment.evidence.verdict import Verdict

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from muniment.cli.demo.dns_rdap import NameServer, RdapServer
-from muniment.evidence.collectors._ownership.allowance import Limits
+from muniment.evidence.allowance import Limits
 from muniment.evidence.errors import CouldNotLook
 
 OWNER = "Example Phone Co., Ltd."

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from muniment.cli.demo.dns_rdap import NameServer, RdapServer
-from muniment.evidence.collectors._ownership.allowance import Limits
+from muniment.evidence.allowance import Limits
 from muniment.evidence.collectors._ownership.facts import OwnershipFacts
 from muniment.evidence.collectors._ownership.shared import AT_A_TIME
 from muniment.evidence.collectors.endpoint_ownership import Endpoint, EndpointOwnership

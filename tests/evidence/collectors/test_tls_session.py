@@ -24,7 +24,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ObjectIdentifie
 
 from muniment.evidence import InputFault, Verdict
 from muniment.evidence.collectors._tls.http import head, read_headers
-from muniment.evidence.collectors._tls.status import count_scts
+from muniment.evidence.collectors._tls.status import read_scts
 from muniment.evidence.collectors.tls import Tls, TlsFacts, TlsSettings
 
 pki = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[2] / "subjects" / "tls_pki.py")))
@@ -103,6 +103,7 @@ def listen(folder: Path) -> Iterator[Listen]:
 def look(port: int, folder: Path, *, at: datetime = NOW, **settings: object) -> tuple[TlsFacts, Verdict]:
     """Facts and verdict of one look at a loopback port, with this machine's clock standing at NOW."""
     usual = {"host": "a.example", "addresses": ("127.0.0.1",), "allow_private": True, "trust": folder / "root.pem"}
+    usual["revocation"] = "stapled"  # the responder of the certificate is on no loopback
     values = TlsSettings.model_validate({**usual, "port": port, **settings})
     collector = Tls(clock=lambda: NOW)
     facts = asyncio.run(collector.observe(values))
@@ -236,6 +237,7 @@ def test_a_stapled_status_is_read_in_both_versions(
     assert (verdict.status, verdict.codes) == (status, codes), verdict.message
     (chain,) = facts.chains
     assert chain.staple is not None
+    assert chain.sct_logs == ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",)
     assert (chain.responder, chain.staple.signed, chain.staple.next_update, chain.scts) == (
         True,
         signed,
@@ -245,11 +247,19 @@ def test_a_stapled_status_is_read_in_both_versions(
 
 
 @pytest.mark.parametrize(
-    ("data", "count"),
-    [(b"", 0), (b"\x00\x00", 0), (b"\x00\x06\x00\x01a\x00\x01b", 2), (b"\x00\x06\x00\x01a\x00\x09b", 1)],
+    ("data", "logs"),
+    [
+        (b"", ()),
+        (b"\x00\x00", ()),
+        (b"\x00\x06\x00\x01a\x00\x01b", ("", "")),  # of no version that is known
+        (b"\x00\x06\x00\x01a\x00\x09b", ("",)),
+        (b"\x00\x2a\x00\x28\x00" + b"L" * 32 + b"12345678", ("TExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTEw=",)),
+    ],
 )
-def test_timestamps_in_an_extension_are_counted_as_far_as_they_are_whole(data: bytes, count: int) -> None:
-    assert count_scts(data) == count
+def test_timestamps_in_an_extension_are_told_by_their_logs_as_far_as_they_are_whole(
+    data: bytes, logs: tuple[str, ...]
+) -> None:
+    assert read_scts(data) == logs
 
 
 @pytest.mark.parametrize(
