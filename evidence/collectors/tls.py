@@ -5,8 +5,10 @@ where HTTP may be spoken. Nothing about the server is judged by the local TLS li
 are read and judged by Muniment itself, with its own trust store, so that the verdict does not hang on the machine or
 the Python.
 
-Not looked at: SSL 2.0, suites of pre-shared keys, compression, renegotiation, revocation that the server does not
-staple, and the groups that a server of TLS 1.3 would take in TLS 1.2 only.
+Where the server does not staple it, the issuer is asked whether it revoked the certificate; the DNS, for CAA records.
+
+Not looked at: SSL 2.0, suites of pre-shared keys, compression, renegotiation, and the groups that a server of TLS 1.3
+would take in TLS 1.2 only.
 """
 
 import asyncio
@@ -180,16 +182,16 @@ class Tls(Collector[TlsSettings, TlsFacts]):
             )
             for address in addresses
         ]
-        looks = await asyncio.gather(*(look(dialler) for dialler in diallers))
+        resolver = await self._resolver(settings)
+        looks, caa = await asyncio.gather(
+            asyncio.gather(*(look(dialler) for dialler in diallers)),
+            look_up(_server_name(settings), resolver) if resolver else _nothing(),
+        )
         failures = [seen.failure for seen in looks if seen.failure and seen.failure.cause != "tls.absent"]
         if len(failures) == len(looks):
             raise CouldNotLook(failures[0].cause, failures[0].message, where=f"{settings.host}:{settings.port}")
         seen, issued = _facts(settings, looks, store, tool, identity)
-        resolver = await self._resolver(settings)
-        chains, caa = await asyncio.gather(
-            self._with_revocation(settings, seen.chains, issued, deadline),
-            look_up(_server_name(settings), resolver) if resolver else _nothing(),
-        )
+        chains = await self._with_revocation(settings, seen.chains, issued, deadline)
         asked = (f"{each.by} {each.url}" for each in (chain.asked for chain in chains) if each)
         questions = (*(resolver.questions if resolver else ()), *dict.fromkeys(asked))
         return seen.model_copy(
