@@ -171,6 +171,7 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
         making=Making(command=asked.command, versions=versions, workspace=workspace.digest),
         library=load_library().controls,
         codes=_codes(desk),
+        decisions=tuple(store.decisions()),
         version=asked.version,
         mark=asked.mark,
         roots={

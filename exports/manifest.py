@@ -5,8 +5,8 @@ that the pages say stands here whole; all JSON is canonical (RFC 8785), so that 
 
     manifest.json     muniment.pack/1     what the pages say, and the SHA-256 of every other attachment
     records.jsonl     one canonical record a line, in the order of the manifest's `records`
-    proofs.json       muniment.proofs/1   the inclusion proofs of each record and of each run's plan and end
-                                          (RFC 6962 section 2.1.1)
+    proofs.json       muniment.proofs/1   the inclusion proofs of each record, of each run's plan and
+                                          end, and of each decision (RFC 6962 section 2.1.1)
     checkpoint.txt    the signed head of the log (C2SP tlog-checkpoint)
     trust.json        muniment.root/1     the keys that may sign, as the store says; pin it elsewhere
     allowed_signers   the same keys, as `ssh-keygen -Y verify` reads them
@@ -130,6 +130,9 @@ def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
             }
             for run in pack.custody
         ],
+        "decisions": [
+            {"id": each.id, "leaf": each.leaf, "decision": each.decision.to_json()} for each in pack.decisions
+        ],
         "records": [
             {"id": cited.record.id, "leaf": cited.stored.leaf, "digest": cited.stored.digest, "run": cited.stored.run}
             for cited in pack.evidence
@@ -158,6 +161,7 @@ def _proofs(pack: Pack, prove: Prove) -> bytes:
     leaves = {each.stored.leaf for each in pack.evidence}
     leaves |= {run.start.previous_size for run in pack.custody}
     leaves |= {run.leaves.stop - 1 for run in pack.custody if run.end}
+    leaves |= {each.leaf for each in pack.decisions}
     return canonical(
         {
             "schema": PROOFS_SCHEMA,

@@ -22,7 +22,17 @@ from muniment.controls.model import (
     Sample,
 )
 from muniment.controls.model import Mapping as CriterionMapping
-from muniment.evidence import Code, EvidenceRecord, Exclusion, Period, Status, StoredRecord, StoredRun, Verdict
+from muniment.evidence import (
+    Code,
+    EvidenceRecord,
+    Exclusion,
+    Period,
+    Status,
+    StoredDecision,
+    StoredRecord,
+    StoredRun,
+    Verdict,
+)
 from muniment.evidence.store.keys import Trust
 from muniment.exports.charts import HeatMap, Timeline
 
@@ -312,3 +322,4 @@ class Pack:
     custody: tuple[StoredRun, ...]
     code: tuple[CodeRow, ...]
     attachments: tuple[Attachment, ...]
+    decisions: tuple[StoredDecision, ...] = ()  # all from the beginning of the period up to the checkpoint

@@ -30,6 +30,7 @@ from muniment.evidence import (
     EvidenceRecord,
     Period,
     Status,
+    StoredDecision,
     StoredRecord,
     StoredRun,
     canonical,
@@ -81,13 +82,14 @@ def build_pack(
     version: str = "1",
     mark: str | None = None,
     roots: Mapping[int, str] | None = None,
+    decisions: Sequence[StoredDecision] = (),
 ) -> Pack:
     """Everything on the page.
 
     `assessment` was made for the same `period` and `at`; `records` and `runs` are those of the store at the checkpoint
     that `head` describes; `prove` gives the inclusion proof of a leaf; `codes` explain finding codes (from the
     installed collectors); `mark` is printed on every page (DEMO, DRAFT); `roots` are the log's at the sizes at which
-    the workspace's samples were drawn.
+    the workspace's samples were drawn; `decisions` are all that the store has at the checkpoint.
     """
     identity = _identity(workspace, framework, head, period, at, version, mark)
     serving = tuple(control for control in workspace.controls if _serves(control, framework))
@@ -119,6 +121,7 @@ def build_pack(
         custody=_custody(runs, cited.values(), period),
         code=code_rows(cited.values()),
         attachments=(),
+        decisions=tuple(each for each in decisions if each.decision.at >= period.start),
     )
     return replace(pack, attachments=attachments(pack, prove))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from muniment.evidence import End, Start
+from muniment.evidence import Decision, End, Start
 from muniment.evidence.model import Digest, Instant, Period
 
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -83,6 +83,14 @@ class ReceivedRun(_Received):
     end_leaf: int | None = Field(ge=0)
 
 
+class ReceivedDecision(_Received):
+    """A decision as the log has it, and its leaf."""
+
+    id: str
+    leaf: int = Field(ge=0)
+    decision: Decision
+
+
 class ReceivedAttachment(_Received):
     """One file that it says is attached."""
 
@@ -99,6 +107,7 @@ class Manifest(_Received):
     checkpoint: ReceivedCheckpoint
     records: tuple[ReceivedRecord, ...]
     runs: tuple[ReceivedRun, ...]
+    decisions: tuple[ReceivedDecision, ...] = ()  # packs of earlier versions have none
     findings: tuple[ReceivedFinding, ...]
     attachments: tuple[ReceivedAttachment, ...]
 

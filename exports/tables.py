@@ -12,6 +12,7 @@
     claims         sentence said in public
     attestations   statement of a named person
     runs           run of the log that the pack covers
+    decisions      decision since the period began
 
 Strings are hostile. In CSV a cell that a spreadsheet would take for a formula gets an apostrophe before it, and what
 hides or turns text round is shown as its code point. JSON has every value as it is.
@@ -64,6 +65,7 @@ def tables(pack: Pack) -> tuple[Table, ...]:
         _table(_CLAIMS, _claims(pack)),
         _table(_ATTESTATIONS, _attestations(pack)),
         _table(_RUNS, _runs(pack)),
+        _table(_DECISIONS, _decisions(pack)),
     )
 
 
@@ -225,6 +227,22 @@ _RUNS = (
     "commits",
 )
 
+_DECISIONS = (
+    "decisions",
+    "Decisions",
+    "id",
+    "kind",
+    "at",
+    "actor",
+    "asked_by",
+    "approver",
+    "reason",
+    "refers_to",
+    "payload",
+    "leaf",
+    "digest",
+)
+
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[Cell, ...]]) -> Table:
     name, title, *columns = head
@@ -364,6 +382,24 @@ def _runs(pack: Pack) -> Iterator[tuple[Cell, ...]]:
             run.start.previous_size,
             run.leaves.stop - 1 if end else None,
             _listed(iter(run.commits)),
+        )
+
+
+def _decisions(pack: Pack) -> Iterator[tuple[Cell, ...]]:
+    for each in pack.decisions:
+        decision = each.decision
+        yield (
+            each.id,
+            decision.kind,
+            rfc3339(decision.at),
+            decision.actor.name,
+            decision.asked_by,
+            decision.approver,
+            decision.reason,
+            _listed(iter(decision.refers_to)),
+            canonical(decision.payload).decode(),
+            each.leaf,
+            each.digest,
         )
 
 

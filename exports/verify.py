@@ -8,8 +8,9 @@ In this order, and further even after a fault, so that the report says what was 
 4. the records: each line has the digest that the manifest gives, and its proof leads to the checkpoint's root;
 5. the runs: the plan and the end of each are in the log, no run between them is left out, and of the checks that the
    findings rest on, each look that a run of the period planned has its record here or is counted as missing;
-6. the findings: each rests on records that are there, by id and digest;
-7. the pages: the drawing of each is what the seal's list says.
+6. the decisions: each is in the log;
+7. the findings: each rests on records that are there, by id and digest;
+8. the pages: the drawing of each is what the seal's list says.
 
 Without a pinned key the pack's own is believed, which shows only that the pack agrees with itself: the report says so.
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from muniment.evidence import EvidenceRecord, IntegrityError, StoreFault, canonical, digest, rfc3339
+from muniment.evidence.decision import decision_id
 from muniment.evidence.record import record_id
 from muniment.evidence.store.keys import Trust
 from muniment.evidence.store.merkle import InclusionProof, includes, leaf_hash
@@ -139,7 +141,7 @@ class Verification:
         return self._report(manifest, checkpoint, sealed_by)
 
     def of_files(self) -> PackReport:
-        """Steps 2 to 6, for files that something else than a PDF's seal vouches for."""
+        """Steps 2 to 7, for files that something else than a PDF's seal vouches for."""
         trust = self.pinned or self._own_trust()
         manifest = self._manifest()
         if manifest is None:
@@ -147,12 +149,13 @@ class Verification:
         return self._report(manifest, self._content(manifest, trust), None)
 
     def _content(self, manifest: Manifest, trust: Trust | None) -> Checkpoint | None:
-        """Steps 2 to 6; the checkpoint, if it is signed."""
+        """Steps 2 to 7; the checkpoint, if it is signed."""
         self._attachments(manifest)
         checkpoint = self._checkpoint(manifest, trust) if trust else None
         proofs = self._proofs(checkpoint)
         records = self._records(manifest, proofs)
         self._runs(manifest, proofs, records)
+        self._decisions(manifest, proofs)
         self._findings(manifest)
         return checkpoint
 
@@ -285,6 +288,14 @@ class Verification:
                 if unseen not in attached:
                     what = f"run {number} has a record of {task.id}, {unseen}, which the pack leaves out"
                     self._add("record.left_out", unseen, what)
+
+    def _decisions(self, manifest: Manifest, log: "_Log | None") -> None:
+        """Each decision is in the log, at the leaf that its id names."""
+        for each in manifest.decisions:
+            named = decision_id(each.decision.at.year, each.leaf) == each.id
+            if not named or (log is not None and not log.holds(canonical(each.decision), each.leaf)):
+                what = f"no proof shows that the decision {each.id} is in the log as printed"
+                self._add("decision.unproven", each.id, what)
 
     def _findings(self, manifest: Manifest) -> None:
         known = {each.id: each.digest for each in manifest.records}

@@ -99,6 +99,10 @@ async function check(fault) {
     else if (log && !(await holds(log, lines[place], each.leaf, paths.get(each.leaf)))) fault("record.unproven", each.id, "no proof shows that the record is in the log");
   }
   if (lines.length > manifest.records.length) fault("record.extra", "records.jsonl", "there are more records than the manifest lists");
+  for (const { id, leaf, decision } of manifest.decisions || []) {
+    const named = id === `DE-${decision.at.slice(0, 4)}-${String(leaf).padStart(6, "0")}`;
+    if (!named || (log && !(await holds(log, utf8.encode(canonical(decision)), leaf, paths.get(leaf))))) fault("decision.unproven", id, "no proof shows that the decision is in the log as it stands here");
+  }
   let before = null;
   for (const { start, end, end_leaf } of manifest.runs) {
     if (before !== null && start.run !== before + 1) fault("run.left_out", "run " + start.run, "the runs before it are not all in the pack");

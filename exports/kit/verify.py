@@ -10,6 +10,7 @@ Python 3.8 or newer; nothing is installed, written or asked of a network. In thi
 4. checkpoint.txt is signed by a trusted key (C2SP tlog-checkpoint) and is the one that the manifest speaks of.
 5. Each record has the digest of the manifest, and its proof leads to the checkpoint's root (RFC 6962, section 2.1.1).
 6. The plan and the end of each run are in the log, no run is left out between them, and no record that a plan promises.
+7. Each decision is in the log.
 
 The exit code is 0 if nothing is wrong, 4 if anything is, and 2 if there is nothing to check. Each fault has one line:
 a code, the place, a sentence. The PDF's own seal is not looked at: its digest is.
@@ -136,6 +137,7 @@ def check(files, key, faults):
         paths = {each["leaf"]: each["path"] for each in json.loads(files["proofs.json"].decode("utf-8"))["proofs"]}
         check_records(files, manifest, paths, log, fault)
         check_runs(manifest, paths, log, fault)
+        check_decisions(manifest, paths, log, fault)
         return {
             "id": manifest["pack"]["id"],
             "records": len(manifest["records"]),
@@ -361,6 +363,14 @@ def check_runs(manifest, paths, log, fault):
             promised = "EV-%s-%06d-%04d" % (plan["planned"][:4], number, place)
             if task["check"] in checks and task["id"] not in end["missing"] and promised not in ids:
                 fault("record.left_out", promised, "the run made this record, and the pack does not have it")
+
+
+def check_decisions(manifest, paths, log, fault):
+    """Each decision is in the log, at the leaf that its id names."""
+    for each in manifest.get("decisions", []):
+        named = each["id"] == "DE-%s-%06d" % (each["decision"]["at"][:4], each["leaf"])
+        if not named or (log and not holds(log, canonical(each["decision"]), each["leaf"], paths)):
+            fault("decision.unproven", each["id"], "no proof shows that the decision is in the log as it stands here")
 
 
 def instant(text):

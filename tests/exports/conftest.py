@@ -45,11 +45,13 @@ from muniment.evidence import (
     PlannedPopulation,
     Span,
     Start,
+    StoredDecision,
     StoredRecord,
     StoredRun,
     Task,
     Verdict,
     canonical,
+    decision,
     digest,
     failed,
     passed,
@@ -95,6 +97,7 @@ class Sample:
     records: tuple[StoredRecord, ...]
     runs: tuple[StoredRun, ...]
     prove: Callable[[int], InclusionProof]
+    decisions: tuple[StoredDecision, ...] = ()
 
     def pack(self, *, period: Period = PERIOD, at: datetime = AT, mark: str | None = None) -> Pack:
         """The pack over a period, as a command would make it."""
@@ -114,6 +117,7 @@ class Sample:
             library=load_library().controls,
             codes=CODES,
             mark=mark,
+            decisions=self.decisions,
         )
 
 
@@ -192,12 +196,39 @@ def sample(
         if week in (20, 21):
             continue
         _run(workspace, week, looks, query, leaves, records, runs)
+    decided = _decided(len(leaves))
+    leaves += [canonical(each.decision) for each in decided]
     tree = Tree([leaf_hash(leaf) for leaf in leaves])
     checkpoint = signed_checkpoint(ORIGIN, tree.size, tree.root(), signer)
     head = Head(
         ORIGIN, checkpoint.size, checkpoint.root, checkpoint.note, "c0ffee" * 6 + "beef", trust_in(signer, ORIGIN)
     )
-    return Sample(workspace, chosen, signer, head, tree, tuple(records), tuple(runs), tree.inclusion)
+    return Sample(workspace, chosen, signer, head, tree, tuple(records), tuple(runs), tree.inclusion, decided)
+
+
+def _decided(leaf: int) -> tuple[StoredDecision, ...]:
+    """What stands in the log after the last run: an exception, and a pack that was handed over."""
+    at = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    made = (
+        decision.Decision(
+            kind="exception.granted",
+            at=at,
+            actor=Actor(name="M. Laurent"),
+            reason="Two handset models of 2016 cannot speak TLS 1.2.",
+            refers_to=("EXC-1",),
+            asked_by="M. Laurent",
+            approver="S. Okafor",
+        ),
+        decision.Decision(
+            kind="pack.given",
+            at=at + timedelta(hours=1),
+            actor=Actor(name="S. Okafor"),
+            reason="the half-year review",
+            refers_to=("PACK-2026-0BADCAFE",),
+            payload={"to": "Example Auditors"},
+        ),
+    )
+    return tuple(StoredDecision(each, leaf + place, digest(canonical(each))) for place, each in enumerate(made))
 
 
 def _workspace(framework: Framework, most: int | None) -> Workspace:

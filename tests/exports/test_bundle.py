@@ -169,6 +169,22 @@ def test_the_holder_of_the_key_cannot_slip_in_a_record_that_is_not_in_the_log(
     ]
 
 
+def test_a_decision_of_another_approver_is_found_by_both_verifiers(small, small_zip: bytes, check, by_script) -> None:
+    content = unpacked(small_zip)
+    content["manifest.json"] = content["manifest.json"].replace(
+        b'"approver":"S. Okafor","asked', b'"approver":"S. Okapi","asked', 1
+    )
+    content["manifest.json.sig"] = signature(content["manifest.json"], small.signer)
+    content["SHA256SUMS"] = sums({name: content[name] for name in content if not name.startswith("SHA256SUMS")})
+    content["SHA256SUMS.sig"] = signature(content["SHA256SUMS"], small.signer)
+    id_ = small.decisions[0].id
+    assert codes(check(zipped(content)))["decision.unproven"] == id_
+    _, said = by_script(content)
+    assert [line for line in said.splitlines() if line.startswith("FAULT")] == [
+        f"FAULT decision.unproven: {id_}: no proof shows that the decision is in the log as it stands here"
+    ]
+
+
 def _digest(data: bytes) -> bytes:
     """Its SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest().encode()

@@ -53,6 +53,14 @@ def test_a_sheet_shows_all_that_did_not_pass_and_then_the_newest_and_says_how_ma
     assert f"{len(check.shown)} of {check.total} records shown" in page.xhtml
 
 
+def test_decisions_since_the_period_began_are_printed_with_who_asked_who_approved_and_to_whom(year) -> None:
+    page = render(year.pack(), glyphs()).xhtml
+    for words in ("exception granted", year.decisions[0].id, "M. Laurent", "S. Okafor", "(Example Auditors)"):
+        assert words in page
+    start, end = datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    assert year.pack(period=Period(start=start, end=end)).decisions == ()
+
+
 def test_the_same_inputs_give_the_same_pack_and_another_mark_another_id(year) -> None:
     assert year.pack().attachments == year.pack().attachments
     assert year.pack().identity.id == year.pack().identity.id

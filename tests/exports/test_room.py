@@ -141,3 +141,10 @@ def test_hostile_evidence_is_text_and_what_hides_is_shown(sampled, opened) -> No
     assert "</script><img src=x onerror=alert(1)>⟨U+202E⟩gpj.exe" in page.inner_text("#rows tr:first-child")
     assert page.locator("img").count() == 0
     assert len(asked) == 1
+
+
+def test_a_decision_of_another_approver_is_named(small, content, opened) -> None:
+    manifest = content["manifest.json"].replace(b'"approver":"S. Okafor","asked', b'"approver":"S. Okapi","asked', 1)
+    content |= {"manifest.json": manifest, "manifest.json.sig": signature(manifest, small.signer)}
+    page, _ = opened(content)
+    assert page.inner_text("#faults").startswith(f"decision.unproven: {small.decisions[0].id}")

@@ -56,6 +56,7 @@ def test_every_criterion_control_and_record_has_its_row(small) -> None:
     assert [row[1] for row in made["evidence"].rows] == [each.record.id for each in small.records]
     assert [row[-1] for row in made["evidence"].rows] == [each.digest for each in small.records]
     assert [row[0] for row in made["runs"].rows] == [1, 2, 3]
+    assert [row[0] for row in made["decisions"].rows] == [each.id for each in small.decisions]
     assert [row[0] for row in made["exceptions"].rows] == [each.exception.id for each in pack.exceptions]
     assert sum(row[2] for row in made["populations"].rows) == sum(each.expected for each in pack.populations)
 

@@ -190,6 +190,22 @@ def test_a_plan_that_was_changed_after_the_run_is_not_in_the_log(small, small_fi
     assert codes(report) == {"run.unproven": "run 2"}
 
 
+@pytest.mark.parametrize("change", [{"decision": {"approver": "A. Stranger"}}, {"leaf": 5}, {"id": "DE-2026-000001"}])
+def test_a_decision_that_the_log_does_not_have_so_is_named(change: dict, small, small_file, check) -> None:
+    manifest = orjson.loads(attached(small_file, "manifest.json"))
+    first = manifest["decisions"][0]
+    first["decision"] |= change.get("decision", {})
+    first |= {key: value for key, value in change.items() if key != "decision"}
+    report = check(rebuilt(small_file, small, manifest=canonical(manifest)))
+    assert codes(report) == {"decision.unproven": first["id"]}
+
+
+def test_a_pack_of_a_version_that_knew_no_decisions_verifies(small, small_file, check) -> None:
+    manifest = orjson.loads(attached(small_file, "manifest.json"))
+    del manifest["decisions"]
+    assert check(rebuilt(small_file, small, manifest=canonical(manifest))).ok
+
+
 def test_another_checkpoint_is_found(small, small_file, check) -> None:
     note = signed_checkpoint("example-phone.test/evidence", 5, small.tree.root(5), small.signer).note.encode()
     report = check(rebuilt(small_file, small, checkpoint=note))
