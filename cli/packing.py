@@ -37,6 +37,7 @@ class Request:
     version: str = "1"
     mark: str | None = None
     command: str | None = None
+    language: str | None = None
 
 
 def pack(
@@ -55,21 +56,31 @@ def pack(
     draft: Annotated[bool, typer.Option("--draft", help="Print DRAFT on every page.")] = False,
     version: Annotated[str, typer.Option(help="The version of this pack.")] = "1",
     to: Annotated[str | None, typer.Option(help="Who the pack is handed to, for the log.")] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="CODE", help="The pack's language, en or fr; otherwise the workspace's.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Build the audit pack of a framework over a period."""
     from muniment.cli.console import bar, print_json, result
     from muniment.cli.deciding import handed_over, pack_built, person
-    from muniment.cli.desk import desk_of
+    from muniment.cli.desk import desk_of, known
     from muniment.cli.words import counted
+    from muniment.exports.languages import COMPLETE
 
     desk = desk_of(context)
     receiver = person(to, "--to") if to else None
     forms = _forms(formats)
     at = desk.clock()
     chosen = _framework(desk, framework)
-    words = ["muniment pack", framework, *(("--period", period) if period else ()), *(("--draft",) if draft else ())]
-    asked = Request(chosen, _period(desk, period, at), at, version, "DRAFT" if draft else _mark(desk), " ".join(words))
+    if language:
+        language = known(language, COMPLETE, "language")
+    options = (("--period", period), ("--language", language), ("--draft", "" if draft else None))
+    words = " ".join(
+        ["muniment pack", framework, *(f"{name} {value}".rstrip() for name, value in options if value is not None)]
+    )
+    mark = "DRAFT" if draft else _mark(desk)
+    asked = Request(chosen, _period(desk, period, at), at, version, mark, words, language)
     with bar("Building the pack") as shown:
         told = _in(shown)
         judged = judge(desk, asked, told)
@@ -174,6 +185,7 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
         decisions=tuple(store.decisions()),
         version=asked.version,
         mark=asked.mark,
+        language=asked.language,
         roots={
             each.tree_size: store.root(each.tree_size)
             for each in workspace.samples

@@ -165,7 +165,8 @@ def _tell_status(
 ) -> None:
     from muniment.cli.console import result, status_text, table
     from muniment.cli.words import counted, day
-    from muniment.exports.text import instant, opening, percent
+    from muniment.exports.text import instant, opening
+    from muniment.exports.words import Words
 
     console = result()
     zone = desk.workspace.zone
@@ -182,7 +183,7 @@ def _tell_status(
                 finding.control,
                 status_text(finding.verdict.status),
                 finding.freshness,
-                percent(finding.coverage_permille) if finding.checks else "–",
+                Words().percent(finding.coverage_permille) if finding.checks else "–",
                 opening(finding.verdict.message),
             )
             for finding in listed

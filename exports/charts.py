@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 from muniment.evidence import Period, Status
 from muniment.exports.palette import ACCENT, FAINT, GROUND, INK, LINE, PAPER, QUIET, TEXT
 from muniment.exports.text import day
+from muniment.exports.words import Words
 
 _WIDTH = 660  # user units; the style sheet scales the chart to the width of the text
 _LABEL = 168
@@ -68,30 +69,33 @@ class Timeline:
     lanes: tuple[Lane, ...]
 
 
-def draw_heat_map(chart: HeatMap) -> str:
+def draw_heat_map(chart: HeatMap, words: Words) -> str:
     """The heat map; a cell shows its symbol and the number of its records."""
+    months = tuple(map(words.column, chart.months))
     column = (_WIDTH - _LABEL) / max(len(chart.months), 1)
     height = 22 * len(chart.rows) + 20
     parts = [
         _text(_LABEL + column * (place + 0.5), 12, month, anchor="middle", size=8, colour=QUIET)
-        for place, month in enumerate(chart.months)
+        for place, month in enumerate(months)
     ]
     for line, row in enumerate(chart.rows):
         top = 20 + 22 * line
         parts.append(_text(0, top + 13.5, _fitted(row.name, 33), size=8.6))
-        parts.extend(_cell(cell, _LABEL + column * place, top, column - 2, 20) for place, cell in enumerate(row.cells))
-    told = "; ".join(f"{row.name}: {_told(row, chart.months)}" for row in chart.rows)
-    return _svg(height, f"Gravest result per theme and month. {told}.", parts)
+        parts.extend(
+            _cell(cell, _LABEL + column * place, top, column - 2, 20, words) for place, cell in enumerate(row.cells)
+        )
+    told = "; ".join(f"{row.name}{words.colon}{_told(row, months, words)}" for row in chart.rows)
+    return _svg(height, f"{words.heat_map} {told}.", parts)
 
 
-def draw_timeline(chart: Timeline) -> str:
+def draw_timeline(chart: Timeline, words: Words) -> str:
     """The timeline; a hole is an empty box with a broken edge, time after `until` stays blank."""
     height = 15 * len(chart.lanes) + 18
     parts: list[str] = []
     for at, label in chart.ticks:
         x = _x(chart.period, at)
         parts.append(f'<path d="M{x:.2f} 14V{height - 2}" stroke="{LINE}" stroke-width="0.6"/>')
-        parts.append(_text(x + 2, 9.5, label, size=7.4, colour=QUIET))
+        parts.append(_text(x + 2, 9.5, words.column(label), size=7.4, colour=QUIET))
     for line, lane in enumerate(chart.lanes):
         top = 18 + 15 * line
         parts.append(_text(0, top + 8.6, _fitted(lane.name, 36), size=7.8))
@@ -99,11 +103,11 @@ def draw_timeline(chart: Timeline) -> str:
     if chart.period.start < chart.until < chart.period.end:
         x = _x(chart.period, chart.until)
         parts.append(f'<path d="M{x:.2f} 12V{height - 1}" stroke="{ACCENT}" stroke-width="1"/>')
-    told = "; ".join(f"{lane.name}: {_lane_told(lane, chart.period.zone)}" for lane in chart.lanes)
-    return _svg(height, f"Evidence over the period. {told}.", parts)
+    told = "; ".join(f"{lane.name}{words.colon}{_lane_told(lane, chart.period.zone, words)}" for lane in chart.lanes)
+    return _svg(height, f"{words.timeline} {told}.", parts)
 
 
-def _cell(cell: Cell, x: float, y: float, width: float, height: float) -> str:
+def _cell(cell: Cell, x: float, y: float, width: float, height: float, words: Words) -> str:
     if cell.ahead:
         return f'<path d="M{x + width / 2 - 3:.2f} {y + height / 2:.2f}h6" stroke="{LINE}" stroke-width="1"/>'
     box = f'<rect x="{x:.2f}" y="{y}" width="{width:.2f}" height="{height}" rx="2"'
@@ -113,7 +117,7 @@ def _cell(cell: Cell, x: float, y: float, width: float, height: float) -> str:
     symbol = _text(
         middle - 1.5, y + 13.6, cell.status.symbol, anchor="end", size=10, colour=TEXT[cell.status], bold=True
     )
-    number = _text(middle + 1.5, y + 13.4, f"{cell.records:,}", size=7.6, colour=TEXT[cell.status])
+    number = _text(middle + 1.5, y + 13.4, words.number(cell.records), size=7.6, colour=TEXT[cell.status])
     return f'{box} fill="{GROUND[cell.status]}"/>{symbol}{number}'
 
 
@@ -136,25 +140,19 @@ def _x(period: Period, at: datetime) -> float:
     return _LABEL + (_WIDTH - _LABEL - 1) * min(max(share, 0.0), 1.0)
 
 
-def _told(row: Row, months: tuple[str, ...]) -> str:
+def _told(row: Row, months: tuple[str, ...], words: Words) -> str:
     known = [
-        f"{month} {cell.status.word if cell.status else 'no record'}"
+        f"{month} {words.status(cell.status) if cell.status else words.no_record}"
         for month, cell in zip(months, row.cells, strict=True)
         if not cell.ahead
     ]
-    return ", ".join(known) or "nothing yet"
+    return ", ".join(known) or words.nothing_yet
 
 
-def _lane_told(lane: Lane, zone: str) -> str:
-    shown = [
-        f"{_word(each.status)} from {day(each.start, zone)} to {day(each.end, zone)}" for each in lane.stretches[:12]
-    ]
+def _lane_told(lane: Lane, zone: str, words: Words) -> str:
+    shown = [words.stretch(each.status, day(each.start, zone), day(each.end, zone)) for each in lane.stretches[:12]]
     rest = len(lane.stretches) - len(shown)
-    return ", ".join(shown) + (f", and {rest} more" if rest else "")
-
-
-def _word(status: Status | None) -> str:
-    return status.word if status else "no valid evidence"
+    return ", ".join(shown) + (f", {words.more(rest)}" if rest else "")
 
 
 def _fitted(text: str, longest: int) -> str:

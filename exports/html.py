@@ -6,12 +6,12 @@ cut to a length that a page can hold. The templates escape whatever they print. 
 that markup which slipped through both would stop the build instead of reaching a reader.
 """
 
-import gettext
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import partial
+from gettext import NullTranslations
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -25,6 +25,8 @@ from muniment.evidence import EvidenceRecord, Status
 from muniment.exports import text
 from muniment.exports.charts import draw_heat_map, draw_timeline
 from muniment.exports.fonts import faces
+from muniment.exports.judgements import judged
+from muniment.exports.languages import Language, language, marked
 from muniment.exports.model import Cited, Pack
 from muniment.exports.palette import variables
 from muniment.exports.words import SECTIONS, Words, standing_status
@@ -49,12 +51,12 @@ class Section:
     title: str
 
 
-def render(pack: Pack, glyphs: frozenset[int], catalogue: gettext.NullTranslations | None = None) -> Page:
-    """The whole document. `glyphs` are the code points that the fonts can draw; `catalogue` translates our words."""
-    catalogue = catalogue or gettext.NullTranslations()
-    shown = _shown(pack, glyphs, _LONGEST_OWN, "manifest.json")
-    words = Words(catalogue)
-    environment = _environment(shown, catalogue, words)
+def render(pack: Pack, glyphs: frozenset[int], spoken: Language | None = None) -> Page:
+    """The whole document. `glyphs` are the code points that the fonts can draw; `spoken` is the pack's own language."""
+    spoken = spoken or language(pack.identity.language)
+    words = Words(spoken)
+    shown = _shown(pack, glyphs, _LONGEST_OWN, "manifest.json", words.cut)
+    environment = _environment(shown, spoken.catalogue, words)
     title = f"{shown.identity.organisation}: {words.title} {shown.identity.id}"
     xhtml = environment.get_template("pack.xhtml").render(
         pack=shown,
@@ -67,7 +69,7 @@ def render(pack: Pack, glyphs: frozenset[int], catalogue: gettext.NullTranslatio
     return Page(xhtml, _css(shown, words), _resources(shown))
 
 
-def _environment(pack: Pack, catalogue: gettext.NullTranslations, words: Words) -> Environment:
+def _environment(pack: Pack, catalogue: NullTranslations, words: Words) -> Environment:
     environment = Environment(
         loader=PackageLoader("muniment.exports"),
         extensions=["jinja2.ext.i18n"],
@@ -83,14 +85,14 @@ def _environment(pack: Pack, catalogue: gettext.NullTranslations, words: Words) 
     environment.filters |= {
         "instant": text.instant,
         "opening": text.opening,
-        "local": partial(text.local, zone=zone),
+        "local": partial(words.local, zone=zone),
         "day": partial(words.day, zone=zone),
         "last_day": lambda end: words.day(end - timedelta(microseconds=1), zone),
         "date": partial(text.day, zone=zone),
-        "percent": text.percent,
+        "percent": words.percent,
         "duration": words.duration,
-        "counted": words.counted,
-        "thousands": lambda number: f"{number:,}",
+        "thousands": words.number,
+        "judged": partial(judged, say=words.say, status=words.status),
         "short": text.short,
         "grouped": text.grouped,
         "sha256": lambda data: text.grouped(sha256(data).hexdigest()),
@@ -98,10 +100,11 @@ def _environment(pack: Pack, catalogue: gettext.NullTranslations, words: Words) 
     environment.globals |= {
         "Status": Status,
         "words": words,
+        "counted": words.counted,
         "standing_status": standing_status,
-        "qr": _qr,
-        "heat_map": lambda chart: Markup(draw_heat_map(chart)),  # noqa: S704 - our own XML, its text escaped there
-        "timeline": lambda chart: Markup(draw_timeline(chart)),  # noqa: S704 - the same
+        "qr": partial(_qr, words.say(marked("QR code:"))),
+        "heat_map": lambda chart: Markup(draw_heat_map(chart, words)),  # noqa: S704 - our own XML, its text escaped there
+        "timeline": lambda chart: Markup(draw_timeline(chart, words)),  # noqa: S704 - the same
     }
     return environment
 
@@ -111,15 +114,15 @@ def _final(not_recorded: str, value: Any) -> Any:
     return Markup(f'<span class="unknown">{not_recorded}</span>') if value is None else value  # noqa: S704 - our word
 
 
-def _shown(value: Any, glyphs: frozenset[int], longest: int, whole_in: str) -> Any:
+def _shown(value: Any, glyphs: frozenset[int], longest: int, whole_in: str, cut: str) -> Any:
     """The same value with every string in it printable and short enough; instants, numbers and bytes stay."""
     if isinstance(value, Enum | datetime | date | int | bytes) or value is None:
         return value
     if isinstance(value, str):
-        return text.printable(text.clipped(value, whole_in, longest), glyphs)
-    within = partial(_shown, glyphs=glyphs, longest=longest, whole_in=whole_in)
+        return text.printable(text.clipped(value, whole_in, longest, cut), glyphs)
+    within = partial(_shown, glyphs=glyphs, longest=longest, whole_in=whole_in, cut=cut)
     if isinstance(value, Cited | EvidenceRecord):
-        within = partial(_shown, glyphs=glyphs, longest=text.LONGEST_VALUE, whole_in="records.jsonl")
+        within = partial(_shown, glyphs=glyphs, longest=text.LONGEST_VALUE, whole_in="records.jsonl", cut=cut)
     if isinstance(value, tuple | list):
         return tuple(within(each) for each in value)
     if isinstance(value, Mapping):
@@ -131,15 +134,15 @@ def _shown(value: Any, glyphs: frozenset[int], longest: int, whole_in: str) -> A
     return value
 
 
-def _qr(content: str) -> Markup:
+def _qr(name: str, content: str) -> Markup:
     """A QR code as SVG; its words are the content itself."""
     code = segno.make(content, error="m", boost_error=False)
     side = code.symbol_size(border=0)[0]
     path = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(code.matrix) for x, dark in enumerate(row) if dark)
     return Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" class="qr" viewBox="0 0 {side} {side}" width="{side}" height="{side}">'
-        '<title>QR code: {content}</title><path d="{path}" fill="#000000"/></svg>'
-    ).format(side=side, content=content, path=path)
+        '<title>{name} {content}</title><path d="{path}" fill="#000000"/></svg>'
+    ).format(side=side, name=name, content=content, path=path)
 
 
 def _css(pack: Pack, words: Words) -> str:

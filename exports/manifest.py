@@ -17,6 +17,7 @@ from typing import Any
 
 from muniment.evidence import canonical, digest, rfc3339
 from muniment.evidence.store.merkle import InclusionProof
+from muniment.exports.languages import marked
 from muniment.exports.model import Attachment, Pack, Tally
 
 SCHEMA = "muniment.pack/1"
@@ -32,21 +33,23 @@ def attachments(pack: Pack, prove: Prove) -> tuple[Attachment, ...]:
         Attachment(
             "records.jsonl",
             "application/x-ndjson",
-            "The cited evidence records, one canonical JSON line each",
+            marked("The cited evidence records, one canonical JSON line each"),
             b"".join(canonical(cited.record) + b"\n" for cited in pack.evidence),
         ),
         Attachment(
             "proofs.json",
             "application/json",
-            "That records and runs are in the log",
+            marked("That records and runs are in the log"),
             _proofs(pack, prove),
         ),
-        Attachment("checkpoint.txt", "text/plain", "The signed head of the log", pack.head.note.encode()),
-        Attachment("trust.json", "application/json", "The keys that may sign", canonical(pack.head.trust)),
-        Attachment("allowed_signers", "text/plain", "The keys for ssh-keygen -Y verify", _allowed_signers(pack)),
+        Attachment("checkpoint.txt", "text/plain", marked("The signed head of the log"), pack.head.note.encode()),
+        Attachment("trust.json", "application/json", marked("The keys that may sign"), canonical(pack.head.trust)),
+        Attachment(
+            "allowed_signers", "text/plain", marked("The keys for ssh-keygen -Y verify"), _allowed_signers(pack)
+        ),
     )
     manifest = canonical(_manifest(pack, others))
-    described = Attachment("manifest.json", "application/json", "What the pages say, for programs", manifest)
+    described = Attachment("manifest.json", "application/json", marked("What the pages say, for programs"), manifest)
     return (described, *others)
 
 

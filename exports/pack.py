@@ -81,6 +81,7 @@ def build_pack(
     codes: Mapping[str, Code] | None = None,
     version: str = "1",
     mark: str | None = None,
+    language: str | None = None,
     roots: Mapping[int, str] | None = None,
     decisions: Sequence[StoredDecision] = (),
 ) -> Pack:
@@ -88,10 +89,12 @@ def build_pack(
 
     `assessment` was made for the same `period` and `at`; `records` and `runs` are those of the store at the checkpoint
     that `head` describes; `prove` gives the inclusion proof of a leaf; `codes` explain finding codes (from the
-    installed collectors); `mark` is printed on every page (DEMO, DRAFT); `roots` are the log's at the sizes at which
-    the workspace's samples were drawn; `decisions` are all that the store has at the checkpoint.
+    installed collectors); `mark` is printed on every page (DEMO, DRAFT); `language` is the pack's own, or else the
+    workspace's; `roots` are the log's at the sizes at which the workspace's samples were drawn; `decisions` are all
+    that the store has at the checkpoint.
     """
-    identity = _identity(workspace, framework, head, period, at, version, mark)
+    spoken = language or workspace.language
+    identity = _identity(workspace, framework, head, period, at, version, mark, spoken)
     serving = tuple(control for control in workspace.controls if _serves(control, framework))
     findings = {control.id: assessment.findings[control.id] for control in serving}
     until = min(max(at, period.start), period.end)
@@ -134,6 +137,7 @@ def _identity(
     at: datetime,
     version: str,
     mark: str | None,
+    language: str,
 ) -> Identity:
     """The id follows from what the pack is made of: the same inputs give the same id, anything else another."""
     named = {
@@ -144,6 +148,7 @@ def _identity(
         "workspace": workspace.digest,
         "version": version,
         "mark": mark,
+        "language": language,
     }
     year = min(at, period.end).year
     return Identity(
@@ -154,7 +159,7 @@ def _identity(
         framework=framework,
         period=period,
         at=at,
-        language=workspace.language,
+        language=language,
         classification=workspace.classification,
     )
 

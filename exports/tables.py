@@ -27,6 +27,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from muniment.evidence import Observed, canonical, rfc3339
+from muniment.exports.languages import marked
 from muniment.exports.model import Attachment, Cited, ControlSheet, Pack, SoaRow
 from muniment.exports.text import clipped, visible
 
@@ -118,7 +119,7 @@ def _plain(cell: Cell, name: str) -> str:
 
 _APPLICABILITY = (
     "applicability",
-    "Statement of Applicability",
+    marked("Statement of Applicability"),
     "group",
     "criterion",
     "title",
@@ -136,7 +137,7 @@ _APPLICABILITY = (
 )
 _FINDINGS = (
     "findings",
-    "Findings",
+    marked("Findings"),
     "control",
     "title",
     "owner",
@@ -153,7 +154,7 @@ _FINDINGS = (
 )
 _MAPPINGS = (
     "mappings",
-    "Mappings",
+    marked("Mappings"),
     "control",
     "criterion",
     "criterion_title",
@@ -165,7 +166,7 @@ _MAPPINGS = (
 )
 _EVIDENCE = (
     "evidence",
-    "Evidence index",
+    marked("Evidence index"),
     "number",
     "id",
     "controls",
@@ -191,10 +192,10 @@ _EVIDENCE = (
     "leaf",
     "digest",
 )
-_HOLES = ("holes", "Holes in coverage", "control", "check", "subject", "from", "to", "reason")
+_HOLES = ("holes", marked("Holes in coverage"), "control", "check", "subject", "from", "to", "reason")
 _EXCEPTIONS = (
     "exceptions",
-    "Exceptions",
+    marked("Exceptions"),
     "id",
     "control",
     "subject",
@@ -206,13 +207,13 @@ _EXCEPTIONS = (
     "requested_by",
     "approver",
 )
-_POPULATIONS = ("populations", "Populations", "check", "basis", "expected", "seen")
-_EXCLUSIONS = ("exclusions", "Left out of populations", "check", "subject", "reason")
-_CLAIMS = ("claims", "Public claims", "id", "text", "controls", "standing", "why", "url", "said_on")
-_ATTESTATIONS = ("attestations", "Attestations", "id", "control", "statement", "by", "on", "until")
+_POPULATIONS = ("populations", marked("Populations"), "check", "basis", "expected", "seen")
+_EXCLUSIONS = ("exclusions", marked("Left out of populations"), "check", "subject", "reason")
+_CLAIMS = ("claims", marked("Public claims"), "id", "text", "controls", "standing", "why", "url", "said_on")
+_ATTESTATIONS = ("attestations", marked("Attestations"), "id", "control", "statement", "by", "on", "until")
 _RUNS = (
     "runs",
-    "Runs",
+    marked("Runs"),
     "run",
     "planned",
     "ended",

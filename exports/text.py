@@ -13,6 +13,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from muniment.evidence import rfc3339
+from muniment.exports.languages import marked
 
 LONGEST_VALUE = 600  # characters of one value of evidence; more takes minutes to lay out and is not read
 
@@ -39,12 +40,15 @@ def visible(text: str) -> str:
     return "".join(_printed(each, None) for each in text.translate(_SPACES))
 
 
-def clipped(text: str, whole_in: str, longest: int = LONGEST_VALUE) -> str:
-    """The text, or its beginning with its length, its SHA-256, and the name of the attachment that has the whole."""
+CUT = marked("%(count)s characters, sha256 %(digest)s, whole in the attachment %(file)s")
+
+
+def clipped(text: str, whole_in: str, longest: int = LONGEST_VALUE, told: str = CUT) -> str:
+    """The text, or its beginning and what `told` says of it: its length, its SHA-256, and what has the whole."""
     if len(text) <= longest:
         return text
     sha256 = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{text[:longest]} … {len(text):,} characters, sha256 {sha256}, whole in the attachment {whole_in}"
+    return f"{text[:longest]} … " + told % {"count": f"{len(text):,}", "digest": sha256, "file": whole_in}
 
 
 def opening(text: str, longest: int = 160) -> str:
@@ -57,21 +61,9 @@ def instant(at: datetime) -> str:
     return rfc3339(at.replace(microsecond=0))
 
 
-def local(at: datetime, zone: str) -> str:
-    """The same instant as clocks in the zone showed it: `2026-11-24 04:12 +01:00`."""
-    there = at.astimezone(ZoneInfo(zone))
-    offset = there.strftime("%z")
-    return f"{there:%Y-%m-%d %H:%M} {offset[:3]}:{offset[3:]}"
-
-
 def day(at: datetime, zone: str) -> str:
     """The day of the instant in the zone: `2026-11-24`."""
     return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
-
-
-def percent(permille: int) -> str:
-    """`98.7 %`; 100 % and 0 % only where it is exactly that."""
-    return f"{permille // 10} %" if permille % 10 == 0 else f"{permille // 10}.{permille % 10} %"
 
 
 def short(digest: str) -> str:

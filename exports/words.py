@@ -1,11 +1,12 @@
 """The words that templates cannot hold: names of sections and statuses, days, plurals. One catalogue has them all."""
 
-import gettext
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from muniment.controls.model import Relationship
 from muniment.evidence import Status
+from muniment.exports.languages import ENGLISH, Language
+from muniment.exports.text import CUT
 
 SECTIONS = (
     "document",
@@ -27,17 +28,29 @@ SECTIONS = (
 )
 
 
+def N_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - gettext's own name for it
+    """Mark a pair for the catalogue; it is translated when it is counted."""
+    return one, many
+
+
 class Words:
     """The words of one language."""
 
-    def __init__(self, catalogue: gettext.NullTranslations) -> None:
-        self._catalogue = catalogue
-        _ = catalogue.gettext
+    def __init__(self, language: Language = ENGLISH) -> None:
+        self._of = language
+        self._catalogue = language.catalogue
+        _, pgettext = self._catalogue.gettext, self._catalogue.pgettext
         self.title = _("Audit evidence pack")
         self.not_recorded = _("not recorded")
         self.page = _("page")
         self.of = _("of")
         self.root = _("root")
+        self.colon = _(": ")
+        self.cut = _(CUT)
+        self.heat_map = _("Gravest result per theme and month.")
+        self.timeline = _("Evidence over the period.")
+        self.no_record = _("no record")
+        self.nothing_yet = _("nothing yet")
         self._sections = {
             "document": _("Document control"),
             "reading": _("How to read and verify"),
@@ -83,6 +96,24 @@ class Words:
             _("November"),
             _("December"),
         )
+        self._columns = {
+            "Jan": _("Jan"),
+            "Feb": _("Feb"),
+            "Mar": _("Mar"),
+            "Apr": _("Apr"),
+            "May": pgettext("short", "May"),
+            "Jun": _("Jun"),
+            "Jul": _("Jul"),
+            "Aug": _("Aug"),
+            "Sep": _("Sep"),
+            "Oct": _("Oct"),
+            "Nov": _("Nov"),
+            "Dec": _("Dec"),
+            "Q1": _("Q1"),
+            "Q2": _("Q2"),
+            "Q3": _("Q3"),
+            "Q4": _("Q4"),
+        }
         self._plain = {
             "full": _("automatic"),
             "partial": _("partly automatic"),
@@ -101,6 +132,10 @@ class Words:
             "unsubstantiated": _("not substantiated"),
             "contradicted": _("contradicted"),
         }
+
+    def say(self, text: str) -> str:
+        """A text of the catalogue; itself where the catalogue does not have it."""
+        return self._catalogue.gettext(text)
 
     def section(self, name: str) -> str:
         """The title of a section."""
@@ -126,27 +161,59 @@ class Words:
         """`version 1`."""
         return self._catalogue.gettext("version %s") % version
 
+    def number(self, number: int) -> str:
+        """`1,204`, with the language's mark between thousands."""
+        return f"{number:,}".replace(",", self._of.thousands)
+
     def counted(self, number: int, one: str, many: str) -> str:
         """`1 record is`, `1,204 records are`: the plural that the language wants."""
-        return f"{number:,} {self._catalogue.ngettext(one, many, number)}"
+        return f"{self.number(number)} {self._catalogue.ngettext(one, many, number)}"
+
+    def percent(self, permille: int) -> str:
+        """`98.7 %`; 100 % and 0 % only where it is exactly that."""
+        whole, tenth = divmod(permille, 10)
+        return f"{whole}{self._of.decimal}{tenth}{self._of.space}%" if tenth else f"{whole}{self._of.space}%"
+
+    def column(self, label: str) -> str:
+        """The label of a month or quarter, `Jan 26` or `Q1 26`, in this language."""
+        name, _, year = label.partition(" ")
+        return f"{self._columns.get(name, name)} {year}"
+
+    def stretch(self, status: Status | None, start: str, end: str) -> str:
+        """What stood from one day to another; None is a hole."""
+        told = self._statuses[status] if status else self._catalogue.gettext("no valid evidence")
+        return self._catalogue.gettext("%(told)s from %(start)s to %(end)s") % {
+            "told": told,
+            "start": start,
+            "end": end,
+        }
+
+    def more(self, number: int) -> str:
+        """`and 4 more`."""
+        return self._catalogue.gettext("and %s more") % self.number(number)
 
     def day(self, at: datetime, zone: str) -> str:
         """The day of the instant in the zone: `24 November 2026`."""
         there = at.astimezone(ZoneInfo(zone))
-        return f"{there.day} {self._months[there.month - 1]} {there.year}"
+        day = self._of.first if there.day == 1 else str(there.day)
+        return f"{day} {self._months[there.month - 1]} {there.year}"
+
+    def local(self, at: datetime, zone: str) -> str:
+        """The instant as clocks in the zone showed it: `24 November 2026, 04:12:33 +0100`."""
+        return f"{self.day(at, zone)}, {at.astimezone(ZoneInfo(zone)):%H:%M:%S %z}"
 
     def duration(self, seconds: int) -> str:
         """In the largest unit that divides it: `1 week`, `12 hours`, `90 minutes`."""
         units = (
-            (604_800, "week", "weeks"),
-            (86_400, "day", "days"),
-            (3_600, "hour", "hours"),
-            (60, "minute", "minutes"),
+            (604_800, N_("week", "weeks")),
+            (86_400, N_("day", "days")),
+            (3_600, N_("hour", "hours")),
+            (60, N_("minute", "minutes")),
         )
-        for length, one, many in units:
+        for length, names in units:
             if seconds and seconds % length == 0:
-                return self.counted(seconds // length, one, many)
-        return self.counted(seconds, "second", "seconds")
+                return self.counted(seconds // length, *names)
+        return self.counted(seconds, *N_("second", "seconds"))
 
 
 def standing_status(standing: str) -> Status:

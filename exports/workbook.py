@@ -39,9 +39,9 @@ def workbook(pack: Pack, made: tuple[Table, ...], words: Words) -> bytes:
         }
     )
     styles = _Styles(book)
-    _cover(book.add_worksheet("Pack"), pack, made, words, styles)
+    _cover(book.add_worksheet(words.say("Pack")), pack, made, words, styles)
     for table in made:
-        _sheet(book.add_worksheet(table.title), table, styles)
+        _sheet(book.add_worksheet(words.say(table.title)), table, words, styles)
     book.close()
     return out.getvalue()
 
@@ -64,23 +64,26 @@ class _Styles:
 
 
 def _cover(sheet: Any, pack: Pack, made: tuple[Table, ...], words: Words, styles: _Styles) -> None:
-    identity = pack.identity
+    identity, _ = pack.identity, words.say
     rows: tuple[tuple[str, Cell], ...] = (
-        ("Pack", identity.id),
-        ("Version", identity.version),
-        ("Mark", identity.mark),
-        ("Organisation", identity.organisation),
-        ("Framework", f"{identity.framework.name} ({identity.framework.edition})"),
-        ("Period from", rfc3339(identity.period.start)),
-        ("Period to, exclusive", rfc3339(identity.period.end)),
-        ("Time zone", identity.period.zone),
-        ("Classification", identity.classification),
-        ("Generated at", rfc3339(identity.at)),
-        ("Log", pack.head.origin),
-        ("Log size, leaves", pack.head.size),
-        ("Merkle root", pack.head.root),
-        ("Read this", "The organisation's document, not an audit report. The PDF and manifest.json are what verifies."),
-        *((table.title, len(table.rows)) for table in made),
+        (_("Pack"), identity.id),
+        (_("Version"), identity.version),
+        (_("Mark"), identity.mark),
+        (_("Organisation"), identity.organisation),
+        (_("Framework"), f"{identity.framework.name} ({identity.framework.edition})"),
+        (_("Period from"), rfc3339(identity.period.start)),
+        (_("Period to, exclusive"), rfc3339(identity.period.end)),
+        (_("Time zone"), identity.period.zone),
+        (_("Classification"), identity.classification),
+        (_("Generated at"), rfc3339(identity.at)),
+        (_("Log"), pack.head.origin),
+        (_("Log size, leaves"), pack.head.size),
+        (_("Merkle root"), pack.head.root),
+        (
+            _("Read this"),
+            _("The organisation's document, not an audit report. The PDF and manifest.json are what verifies."),
+        ),
+        *((_(table.title), len(table.rows)) for table in made),
     )
     sheet.set_column(0, 0, 26)
     sheet.set_column(1, 1, 80)
@@ -89,7 +92,7 @@ def _cover(sheet: Any, pack: Pack, made: tuple[Table, ...], words: Words, styles
         _write(sheet, place, 1, words.not_recorded if value is None else value, "manifest", styles)
 
 
-def _sheet(sheet: Any, table: Table, styles: _Styles) -> None:
+def _sheet(sheet: Any, table: Table, words: Words, styles: _Styles) -> None:
     rows = table.rows if len(table.rows) <= _MOST_ROWS else table.rows[: _MOST_ROWS - 1]
     for place, column in enumerate(table.columns):
         sheet.write_string(0, place, column, styles.head)
@@ -100,7 +103,12 @@ def _sheet(sheet: Any, table: Table, styles: _Styles) -> None:
             style = styles.status.get(str(cell)) if table.columns[place] in _STATUSES else None
             _write(sheet, number, place, cell, table.name, styles, style)
     if len(rows) < len(table.rows):
-        rest = f"The first {len(rows):,} of {len(table.rows):,}; all are in {table.name}.csv."
+        told = words.say("The first %(n)s of %(all)s; all are in %(file)s.")
+        rest = told % {
+            "n": words.number(len(rows)),
+            "all": words.number(len(table.rows)),
+            "file": f"{table.name}.csv",
+        }
         sheet.write_string(_MOST_ROWS, 0, rest, styles.text)
     sheet.freeze_panes(1, 2)
     if rows:

@@ -1,6 +1,5 @@
 """Write a pack to a file: rendered, sealed, and there as a whole or not at all."""
 
-import gettext
 import os
 import tempfile
 from collections.abc import Collection, Mapping
@@ -13,6 +12,7 @@ from muniment.evidence.store.keys import Signer
 from muniment.exports import seal
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
+from muniment.exports.languages import language
 from muniment.exports.model import Pack
 from muniment.exports.pdf import Progress, render_pdf
 from muniment.exports.words import Words
@@ -79,7 +79,7 @@ def form_bytes(
 
     pdf, pages = pack_bytes(pack, signer, progress) if {"pdf", "zip"} & set(forms) else (b"", None)
     made = tables(pack)
-    xlsx = workbook(pack, made, Words(gettext.NullTranslations())) if {"xlsx", "zip"} & set(forms) else b""
+    xlsx = workbook(pack, made, Words(language(pack.identity.language))) if {"xlsx", "zip"} & set(forms) else b""
     found = {"pdf": pdf, "xlsx": xlsx}
     if "zip" in forms:
         found["zip"] = bundle(pack, pdf, xlsx, files(made), signer)

@@ -4,7 +4,6 @@ Everything is made in memory from a seed, except that the records stand in a rea
 checkpoint, so that what verifies here verifies for the same reasons as elsewhere.
 """
 
-import gettext
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -161,7 +160,7 @@ def small_file(small: Sample) -> bytes:
 def small_xlsx(small: Sample) -> bytes:
     """The workbook of the same pack."""
     pack = small.pack(mark="DRAFT")
-    return workbook(pack, tables(pack), Words(gettext.NullTranslations()))
+    return workbook(pack, tables(pack), Words())
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from muniment.controls.model import Coverage, Hole
 from muniment.evidence import Period, Status
 from muniment.exports.charts import Cell, HeatMap, Lane, Row, Stretch, Timeline, draw_heat_map, draw_timeline
 from muniment.exports.timeline import columns, timeline
+from muniment.exports.words import Words
 
 SVG = "{http://www.w3.org/2000/svg}"
 QUARTER = Period(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2026, 4, 1, tzinfo=UTC))
@@ -17,7 +18,7 @@ def test_a_heat_map_tells_every_cell_in_words() -> None:
         ("Jan 26", "Feb 26", "Mar 26"),
         (Row("A.5", (Cell(Status.FAIL, 3), Cell(None, 0), Cell(None, 0, ahead=True))),),
     )
-    root = ElementTree.fromstring(draw_heat_map(chart))
+    root = ElementTree.fromstring(draw_heat_map(chart, Words()))
     assert root.findtext(f"{SVG}title") == ("Gravest result per theme and month. A.5: Jan 26 fail, Feb 26 no record.")
     shown = [each.text for each in root.iter(f"{SVG}text")]
     assert "✗" in shown
@@ -26,14 +27,14 @@ def test_a_heat_map_tells_every_cell_in_words() -> None:
 
 def test_text_in_a_chart_cannot_become_markup() -> None:
     chart = HeatMap(("<b>",), (Row("</svg><script>", (Cell(Status.PASS, 1),)),))
-    root = ElementTree.fromstring(draw_heat_map(chart))
+    root = ElementTree.fromstring(draw_heat_map(chart, Words()))
     assert not list(root.iter(f"{SVG}script"))
 
 
 def test_a_hole_is_drawn_without_colour_and_told_as_a_time_without_evidence() -> None:
     middle = datetime(2026, 2, 1, tzinfo=UTC)
     lane = Lane("host:443", (Stretch(QUARTER.start, middle, Status.PASS), Stretch(middle, QUARTER.end, None)))
-    drawn = draw_timeline(Timeline(QUARTER, QUARTER.end, (), (lane,)))
+    drawn = draw_timeline(Timeline(QUARTER, QUARTER.end, (), (lane,)), Words())
     assert "no valid evidence from 2026-02-01 to 2026-04-01" in drawn
     assert 'fill="#ffffff"' in drawn
     assert "stroke-dasharray" in drawn

@@ -1,7 +1,6 @@
 """The tables of a pack as CSV, JSON and XLSX: what they hold, and what hostile evidence cannot do in them."""
 
 import csv
-import gettext
 import io
 import zipfile
 from collections.abc import Callable
@@ -103,7 +102,7 @@ def test_what_hides_or_turns_round_is_shown_and_what_is_long_is_cut_with_its_dig
 
 def test_a_workbook_holds_no_formula_no_link_and_no_macro(hostile) -> None:
     pack = hostile.pack()
-    data = workbook(pack, tables(pack), Words(gettext.NullTranslations()))
+    data = workbook(pack, tables(pack), Words())
     book = openpyxl.load_workbook(io.BytesIO(data))
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None]
     assert {cell.data_type for cell in cells} == {"s", "n"}
@@ -130,7 +129,7 @@ def test_a_workbook_has_a_cover_and_a_sheet_for_each_table(small, small_xlsx: by
 
 def test_the_same_pack_gives_the_same_workbook(small, small_xlsx: bytes) -> None:
     pack = small.pack(mark="DRAFT")
-    assert workbook(pack, tables(pack), Words(gettext.NullTranslations())) == small_xlsx
+    assert workbook(pack, tables(pack), Words()) == small_xlsx
 
 
 def test_a_table_without_rows_has_its_head() -> None:
