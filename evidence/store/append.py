@@ -12,7 +12,7 @@ from muniment.evidence.model import canonical, digest, utc
 from muniment.evidence.store import sshsig, statement
 from muniment.evidence.store.keys import Signer
 from muniment.evidence.store.layout import CHECKPOINT, FRONTIER, FrontierFile, joined
-from muniment.evidence.store.merkle import Frontier, leaf_hash
+from muniment.evidence.store.merkle import Frontier, leaf_hashes
 from muniment.evidence.store.note import Checkpoint, signed_checkpoint
 from muniment.evidence.store.objects import Pack, Tree, format_commit, with_signature
 from muniment.evidence.store.statement import Entry, FileDigest, Page, Statement, Subject
@@ -59,7 +59,7 @@ def compose(
 ) -> Composed:
     """The commit that appends `draft` to `head`, or that begins the log where there is no head."""
     before = head.frontier if head else Frontier()
-    hashes = [leaf_hash(line) for lines in draft.pages.values() for line in lines]
+    hashes = leaf_hashes(line for lines in draft.pages.values() for line in lines)
     after = before.extended(hashes)
     files = {path: joined(lines) for path, lines in draft.pages.items()} | dict(draft.files)
     files[FRONTIER] = canonical(FrontierFile.of(after, draft.runs)) + b"\n"

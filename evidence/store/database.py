@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from muniment.evidence.errors import IntegrityError
+from muniment.evidence.errors import IntegrityError, StoreFault
 from muniment.evidence.store.objects import KINDS, Kind, Tree, object_name, parse_tree
 
 _OBJECT_NAME = re.compile(r"[0-9a-f]{40}")
@@ -56,8 +56,12 @@ class Database:
 
         Raises:
             IntegrityError: the reference is not an object name.
+            StoreFault: it cannot be read.
         """
-        target = self._loose_reference(name) or self._packed_references().get(name)
+        try:
+            target = self._loose_reference(name) or self._packed_references().get(name)
+        except OSError as error:
+            raise _unreadable(error, self.folder) from error
         if target is not None and not _OBJECT_NAME.fullmatch(target):
             raise IntegrityError(
                 f"the reference is {target[:60]!r}, which is no object name",
@@ -68,13 +72,20 @@ class Database:
         return target
 
     def references(self) -> dict[str, str]:
-        """All references by name."""
-        loose = {
-            path.relative_to(self.folder).as_posix(): path.read_text("ascii", "replace").strip()
-            for path in (self.folder / "refs").rglob("*")
-            if path.is_file() and path.suffix != ".lock"
-        }
-        return {**self._packed_references(), **loose}
+        """All references by name.
+
+        Raises:
+            StoreFault: they cannot be read.
+        """
+        try:
+            loose = {
+                path.relative_to(self.folder).as_posix(): path.read_text("ascii", "replace").strip()
+                for path in (self.folder / "refs").rglob("*")
+                if path.is_file() and path.suffix != ".lock"
+            }
+            return {**self._packed_references(), **loose}
+        except OSError as error:
+            raise _unreadable(error, self.folder) from error
 
     def read(self, object_id: str, kind: Kind) -> bytes:
         """The object, which is of this kind and has this name.
@@ -82,9 +93,13 @@ class Database:
         Raises:
             ObjectMissing: it is nowhere.
             ObjectDamaged: it cannot be read, or is another than its name says.
+            StoreFault: the disk or its permissions do not let us read.
         """
         place = f"object {object_id}"
-        found, data = self._find(object_id)
+        try:
+            found, data = self._find(object_id)
+        except OSError as error:
+            raise _unreadable(error, self.folder) from error
         if found != kind:
             raise ObjectDamaged(f"it is a {found} where a {kind} should be", where=place)
         if object_name(kind, data) != object_id:
@@ -113,7 +128,10 @@ class Database:
 
     def pack_faults(self) -> Iterator[IntegrityError]:
         """Each pack or pack index whose own checksum does not fit, including bytes that no object uses."""
-        self._refresh()
+        try:
+            self._refresh()
+        except OSError as error:
+            raise _unreadable(error, self.folder) from error
         for pack in self._packs:
             yield from pack.faults()
 
@@ -143,7 +161,10 @@ class Database:
         return kind, _apply_delta(base, raw.data, object_id)
 
     def _refresh(self) -> None:
-        paths = {path.name: path for path in (self.folder / "objects" / "pack").glob("pack-*.idx")}
+        folder = self.folder / "objects" / "pack"
+        paths: dict[str, Path] = {}
+        with contextlib.suppress(FileNotFoundError):  # glob would take a folder that may not be read for an empty one
+            paths = {path.name: path for path in folder.iterdir() if path.match("pack-*.idx")}
         if paths.keys() == self._pack_names:
             return
         known = {pack.index_path.name: pack for pack in self._packs}
@@ -263,6 +284,13 @@ class _Pack:
             byte, at = self._pack[at], at + 1
             distance = (distance + 1) << 7 | byte & 0x7F
         return at, distance
+
+
+def _unreadable(error: OSError, folder: Path) -> StoreFault:
+    """What a failed read means to the person who runs Muniment: nothing is known to be wrong with what is stored."""
+    mend = "let its reader read it, or mend the disk; then run again"
+    what = f"the store cannot be read: {error.strerror}"
+    return StoreFault(what, where=str(error.filename or folder), mend=mend, code="store.unreadable")
 
 
 def _mapped(path: Path) -> mmap.mmap | bytes:

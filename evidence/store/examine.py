@@ -25,7 +25,7 @@ from muniment.evidence.store.fault import Fault, place, run_place
 from muniment.evidence.store.keys import Trust
 from muniment.evidence.store.layout import FrontierFile, run_number
 from muniment.evidence.store.meaning import SeenRecord, end_faults, start_faults
-from muniment.evidence.store.merkle import Frontier, leaf_hash
+from muniment.evidence.store.merkle import Frontier, leaf_hash, leaf_hashes
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit
 from muniment.evidence.store.statement import Page, Statement
@@ -162,7 +162,7 @@ class Examiner:
             else:
                 lines = layout.split(file.data)
                 leaves.append((page, entry.first_leaf + at, lines))
-                found = [leaf_hash(line) for line in lines]
+                found = leaf_hashes(lines)
                 yield from _page_faults(page, found, belongs)
             hashes = None if hashes is None or found is None else hashes + found
             at += page.leaves

@@ -5,6 +5,7 @@ Every read is checked on the way: git's object against its name, the file agains
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,7 +33,7 @@ class LogEntry:
     statement: str
     size: int
 
-    @property
+    @cached_property
     def run(self) -> int | None:
         """The number of the run that the entry belongs to."""
         return layout.run_number(self.statement)
@@ -112,10 +113,10 @@ class Log:
 
     def history(self) -> tuple[LogEntry, ...]:
         """Every commit of the log, oldest first; only what is new since the last call is read."""
-        known = {entry.commit: at for at, entry in enumerate(self._history)}
+        tip = self._history[-1].commit if self._history else None
         new: list[LogEntry] = []
         commit: str | None = self.commit
-        while commit is not None and commit not in known:
+        while commit is not None and commit != tip:
             parsed_commit = parse_commit(self.database.read(commit, "commit"))
             try:
                 trailers = parsed_commit.trailers
@@ -125,8 +126,8 @@ class Log:
                     "the commit does not say what it appended", where=f"commit {commit}", code="commit.malformed"
                 ) from error
             commit = parsed_commit.parents[0] if parsed_commit.parents else None
-        kept = self._history[: known[commit] + 1] if commit is not None else ()
-        self._history = (*kept, *reversed(new))
+        if new or commit is None:
+            self._history = (*(self._history if commit is not None else ()), *reversed(new))
         return self._history
 
     def file(self, path: str) -> bytes:

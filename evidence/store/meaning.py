@@ -6,9 +6,8 @@ record that nobody planned or that was dropped without being listed.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from muniment.evidence.model import digest, utc
 from muniment.evidence.record import End, Start
@@ -18,9 +17,8 @@ from muniment.evidence.store.naming import record_names
 from muniment.evidence.verdict import Status
 
 
-@dataclass(frozen=True)
-class SeenRecord:
-    """What is looked at of a record: who it is, and what it came to."""
+class SeenRecord(NamedTuple):
+    """What is looked at of a record: who it is, and what it came to. A tuple, because there are so many."""
 
     id: str
     task: str

@@ -17,6 +17,12 @@ def leaf_hash(leaf: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + leaf).digest()
 
 
+def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
+    """The hash of each leaf; for many of them, faster than one call for each."""
+    sha256 = hashlib.sha256
+    return [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of a node over its two children, RFC 6962 section 2.1."""
     return hashlib.sha256(b"\x01" + left + right).digest()
@@ -38,15 +44,17 @@ class Frontier:
 
     def extended(self, leaf_hashes: Iterable[bytes]) -> "Frontier":
         """The right edge after these leaves were appended."""
-        size, hashes = self.size, list(self.hashes)
-        for hashed in leaf_hashes:
-            carry, remaining = hashed, size
-            while remaining & 1:
-                carry = node_hash(hashes.pop(), carry)
-                remaining >>= 1
-            hashes.append(carry)
-            size += 1
-        return Frontier(size, tuple(hashes))
+        level, size, hashes = list(leaf_hashes), self.size, list(self.hashes)
+        end, edge, sha256 = size + len(level), list[bytes](), hashlib.sha256
+        while level:  # level by level: what was complete at this level comes before what is new
+            if size & 1:
+                level.insert(0, hashes.pop())
+            size >>= 1
+            if len(level) & 1:
+                edge.append(level.pop())
+            pairs = iter(level)
+            level = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+        return Frontier(end, (*hashes, *reversed(edge)))
 
     @property
     def root(self) -> bytes:

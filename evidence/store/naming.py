@@ -10,9 +10,10 @@ from muniment.evidence.store.merkle import leaf_hash
 
 def record_names(start: Start, end: End) -> tuple[str, ...]:
     """The ids of a run's records in the order in which they are stored: that of the plan, without the missing ones."""
-    missing, year = set(end.missing), start.plan.planned.year
+    missing = set(end.missing)
+    common = record_id(start.plan.planned.year, start.run, 0)[: -len("0000")]
     places = enumerate(start.plan.tasks, start=1)
-    return tuple(record_id(year, start.run, at) for at, task in places if task.id not in missing)
+    return tuple([f"{common}{at:04d}" for at, task in places if task.id not in missing])
 
 
 def altered(run: int, path: str, page: bytes, signed: Sequence[bytes], names: Sequence[str]) -> tuple[Fault, ...]:

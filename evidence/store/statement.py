@@ -6,6 +6,7 @@ the log they stand, and which tree they lead to. Every kind of entry is covered 
 added later needs no new rule: a run's start, a run's end, an anchor, a decision, a tombstone, a rotation of keys.
 """
 
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -61,7 +62,7 @@ class Statement(Frozen):
     predicate_type: Literal["urn:muniment:entry:1"] = Field("urn:muniment:entry:1", alias="predicateType")
     predicate: Entry
 
-    @property
+    @cached_property
     def digests(self) -> dict[str, str]:
         """Path → `sha256:…`."""
         return {subject.name: f"sha256:{subject.digest.sha256}" for subject in self.subject}

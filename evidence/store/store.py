@@ -243,22 +243,30 @@ class Store:
         `leaves` are those of records and end, none while a run is open; the leaf of the start is `start.previous_size`.
         """
         entries: dict[int, dict[str, LogEntry]] = {}
-        for entry in self.history():
-            if entry.run is not None:
-                entries.setdefault(entry.run, {})[Path(entry.statement).name] = entry
+        beginnings = 0
+        for entry in reversed(self.history()):  # back to the first start of a run that ended since
+            if entry.size <= since and beginnings == len(entries):
+                break
+            if entry.run is not None and (entry.size > since or entry.run in entries):
+                name = entry.statement.rpartition("/")[2]
+                entries.setdefault(entry.run, {})[name] = entry
+                beginnings += name == layout.START_STATEMENT
         trust = self.trust()
         for number in sorted(entries):
-            if any(entry.size > since for entry in entries[number].values()):
-                yield self._stored_run(entries[number], trust)
+            yield self._stored_run(entries[number], trust)
 
     def records(self, *, since: int = 0) -> Iterator[StoredRecord]:
         """All records in leaf order, from the leaf `since` on; each read is checked against its signed statement."""
+        return (_stored(line, run, leaf) for run, leaf, line in self.lines(since=since))
+
+    def lines(self, *, since: int = 0) -> Iterator[tuple[int, int, bytes]]:
+        """Run, leaf and canonical bytes of all records, as in `records`, without the cost of understanding them."""
         trust = self.trust()
         for entry in self.history():
             if entry.size > since and entry.run is not None:
                 for leaf, line in self._log.record_lines(self._log.statement(entry, trust)):
                     if leaf >= since:
-                        yield _stored(line, entry.run, leaf)
+                        yield entry.run, leaf, line
 
     def record(self, record_id: str) -> StoredRecord:
         """The record with this id.

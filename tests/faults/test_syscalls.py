@@ -1,0 +1,76 @@
+"""The n-th system call of a kind fails, in the writer and in each git that it starts: the next writer needs no hand.
+
+strace(1) attaches to a writer that waits at a gate and lets the n-th call of one kind fail in each process; n runs on
+until no process makes so many. The writer either is told that its run is safe, and then it is, or complains in a
+sentence of ours. Each change sees every n for what changes the disk, and some for what opens files.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CALLS = {
+    "write": "write,pwrite64",
+    "fsync": "fsync,fdatasync",
+    "rename": "rename,renameat,renameat2",
+    "link": "link,linkat",
+    "openat": "openat",
+}
+USUAL = {"write": "ENOSPC", "fsync": "EIO", "rename": "EACCES", "link": "EACCES", "openat": "EACCES"}
+STRIDE = {"write": 5, "openat": 13}  # in each change
+
+
+def _cases(config: pytest.Config) -> list[tuple[str, str]]:
+    errors = ("ENOSPC", "EIO", "EACCES") if config.getoption("faults") == "long" else ()
+    return [(kind, error) for kind, usual in USUAL.items() for error in errors or (usual,)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each kind of call and error."""
+    if "kind" in metafunc.fixturenames:
+        metafunc.parametrize(("kind", "error"), _cases(metafunc.config))
+
+
+def test_a_system_call_that_fails_loses_nothing(
+    kind: str, error: str, three_runs: Any, nursery: Any, whole: Any, count: Any, times: Any, tmp_path: Path
+) -> None:
+    stride, at, planted = times(STRIDE.get(kind, 1), 1), 1, True
+    while planted:
+        folder = tmp_path / f"{at}"
+        folder.mkdir()
+        store = folder / "evidence.git"
+        shutil.copytree(three_runs.path, store)
+        gate, told, log = folder / "gate", folder / "told", folder / "strace"
+        os.mkfifo(gate)
+        writer = nursery.writer(store, three_runs.key_path, told, first=11, count=1, gate=gate)
+        with _failing(writer.pid, CALLS[kind], error, at, log) as strace:
+            os.close(os.open(gate, os.O_WRONLY))
+            status = writer.wait()
+            strace.wait()
+        planted = "(INJECTED)" in log.read_text(errors="replace")
+        assert (status == 0) == (writer.acknowledged() == [11]), writer.complaints()
+        assert status in (0, 3), f"call {at}: {writer.complaints()}"
+        mended = nursery.writer(store, three_runs.key_path, folder / "again", first=11, count=2)
+        assert mended.wait() == 0, f"call {at}: {mended.complaints()}"
+        whole(store, three_runs.trust, [*writer.acknowledged(), *mended.acknowledged()], count)
+        count.planted += planted
+        count.restarts += 1
+        count.note("went on all the same" if status == 0 else "complained")
+        shutil.rmtree(folder)
+        at += stride
+    assert count.planted > 0
+
+
+def _failing(pid: int, calls: str, error: str, at: int, log: Path) -> subprocess.Popen[str]:
+    """strace, attached to a process that waits; the `at`-th of these calls will fail in it and in each child."""
+    inject = ["-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={at}"]
+    command = ["strace", "-f", "-o", str(log), *inject, "-p", str(pid)]
+    strace = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert strace.stderr is not None
+    said = strace.stderr.readline()
+    assert "attached" in said, said
+    return strace
