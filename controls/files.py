@@ -35,7 +35,7 @@ from muniment.controls.model import (
 from muniment.controls.period import midnight, parse_duration, parse_period
 from muniment.evidence.errors import UsageError
 from muniment.evidence.hosts import host_or_address
-from muniment.evidence.model import Frozen
+from muniment.evidence.model import Digest, Frozen
 from muniment.evidence.verdict import Status
 
 
@@ -307,6 +307,9 @@ class ClaimRow(Frozen):
     controls: tuple[str, ...] | None = Field(None, min_length=1)
     url: str | None = None
     said_on: date | None = None
+    page: str | None = Field(None, description="The page as a file of the workspace, read in place of `url`")
+    saved: str | None = Field(None, description="A copy of the page as it was, a file of the workspace")
+    digest: Digest | None = Field(None, description="The digest of that copy, as sha256:…")
 
     @model_validator(mode="after")
     def _adapted_or_whole(self) -> Self:

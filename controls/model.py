@@ -200,6 +200,9 @@ class Claim(Frozen):
     controls: tuple[str, ...]
     url: str | None = None
     said_on: date | None = None
+    page: str | None = Field(None, description="The page as a file of the workspace, read in place of `url`")
+    saved: str | None = Field(None, description="A copy of the page as it was, a file of the workspace")
+    digest: Digest | None = Field(None, description="The digest of that copy, as sha256:…")
 
 
 class Attestation(Frozen):

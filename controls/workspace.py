@@ -39,6 +39,7 @@ from muniment.controls.files import (
 from muniment.controls.model import (
     AcceptedException,
     Anchoring,
+    Claim,
     Control,
     Decision,
     Framework,
@@ -89,7 +90,9 @@ def load_workspace(root: Path) -> Workspace:
     adopted = adopt_controls(files.all(ControlsFile), library, frameworks, known)
     raise_together(adopted.faults)
     claims, claim_faults = adopt_claims(files.first(ClaimsFile), library, adopted.controls)
-    registers = {register.name: (register, document) for register, document in _registers(root, files)}
+    registers = {register.name: (register, document) for register, document in _registers(root, files, claims)}
+    if not any(check.register_name == "claims" for check in adopted.checks):
+        registers.pop("claims", None)  # sentences that no check looks up are no subjects
     raise_together(
         [
             *claim_faults,
@@ -188,7 +191,7 @@ def _frameworks(root: Path, manifest: Document[Manifest]) -> tuple[dict[str, Fra
     return chosen, faults
 
 
-def _registers(root: Path, files: _Files) -> Iterator[tuple[Register, Document[Any]]]:
+def _registers(root: Path, files: _Files, claims: tuple[Claim, ...]) -> Iterator[tuple[Register, Document[Any]]]:
     """Each register of subjects with the document that it stands in."""
     for document in files.documents:
         name, path = document.file.stem, document.file.relative_to(root).as_posix()
@@ -202,6 +205,14 @@ def _registers(root: Path, files: _Files) -> Iterator[tuple[Register, Document[A
             case ProcessorsFile(processors=processors):
                 subjects = tuple(_subject(row.name, row) for row in processors)
                 yield Register(name=name, path=path, entries=subjects), document
+            case ClaimsFile():
+                yield Register(name=name, path=path, entries=tuple(_claim(each) for each in claims)), document
+
+
+def _claim(claim: Claim) -> Subject:
+    """A claim as a subject: its sentence, and where it stands."""
+    written = claim.model_dump(mode="json", include={"text", "url", "page", "saved", "digest"}, exclude_none=True)
+    return Subject(id=claim.id, values=written)
 
 
 def _endpoint(row: EndpointRow, defaults: Mapping[str, JsonValue]) -> Subject:
@@ -223,6 +234,8 @@ def _rows_key(document: Document[Any]) -> str:
             return "endpoints"
         case ProcessorsFile():
             return "processors"
+        case ClaimsFile():
+            return "claims"
         case _:
             return "entries"
 
