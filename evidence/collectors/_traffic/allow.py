@@ -43,13 +43,19 @@ def closed(schema: Any, place: str) -> dict[str, Any]:
     return strict
 
 
-def breaches(schema: Mapping[str, Any], value: Any) -> tuple[tuple[str, ...], int]:
-    """The names of the keys that the closed schema does not list, and how many values it does not allow."""
-    unlisted: list[str] = []
-    wrong = 0
-    for error in jsonschema_rs.Draft202012Validator(dict(schema)).iter_errors(value):
-        if error.kind.name == "additionalProperties":
-            unlisted.extend(error.kind.as_dict()["unexpected"])
-        else:
-            wrong += 1
-    return tuple(dict.fromkeys(unlisted)), wrong
+class Allowed:
+    """A closed schema, made ready once for all the objects of a capture."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._validator = jsonschema_rs.Draft202012Validator(dict(schema))
+
+    def breaches(self, value: Any) -> tuple[tuple[str, ...], int]:
+        """The names of the keys that are not listed, and how many values are not allowed."""
+        unlisted: list[str] = []
+        wrong = 0
+        for error in self._validator.iter_errors(value):
+            if error.kind.name == "additionalProperties":
+                unlisted.extend(error.kind.as_dict()["unexpected"])
+            else:
+                wrong += 1
+        return tuple(dict.fromkeys(unlisted)), wrong

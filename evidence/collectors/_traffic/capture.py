@@ -222,6 +222,7 @@ def _encodings(header: str) -> tuple[str, ...]:
 
 
 def broken(file: Path, kind: str) -> InputFault:
+    """The fault of a file that is not of the kind that its name says."""
     return InputFault(
         "traffic.unreadable",
         f"the capture cannot be read as {kind}: it is damaged or of another kind",

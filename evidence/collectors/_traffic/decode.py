@@ -249,6 +249,28 @@ def _multipart(data: bytes, media_type: str, depth: int, found: Unpacked) -> Non
         found.objects.append(fields)
 
 
+def texts_in(value: Any) -> Iterator[str]:
+    """Every key, text and whole number of a JSON value, as text."""
+    row = [value]
+    while row:
+        each = row.pop()
+        if isinstance(each, dict):
+            yield from each
+        elif isinstance(each, str | int):
+            yield str(each)
+        row.extend(_children(each))
+
+
+def keys_in(value: Any) -> Iterator[str]:
+    """Every key of the objects of a JSON value."""
+    row = [value]
+    while row:
+        each = row.pop()
+        if isinstance(each, dict):
+            yield from each
+        row.extend(_children(each))
+
+
 def hides(layers: set[str]) -> tuple[str, ...]:
     """The encodings by which a payload cannot be read with the bare eye, in a fixed order."""
     return tuple(name for name in _NAMED if name in layers)
