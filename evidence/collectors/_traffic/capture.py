@@ -4,8 +4,9 @@ import base64
 import binascii
 import hashlib
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ MEDIA_TYPES = {
     ".pcapng": "application/x-pcapng",
 }
 _LINE = 8 << 20  # bytes; a longer line of JSONL is not read
+_BLOCK = 4 << 20  # bytes of HAR at a time; with small ones, a long text costs the square of its length
 _SCHEMES = ("http", "https", "ws", "wss")
 
 
@@ -108,13 +110,21 @@ def _har(file: Path, reading: Reading) -> Iterator[Request]:
     """HAR 1.2, streamed. A file that ends too early gives what it has, and is truncated."""
     some = False
     with file.open("rb") as stream:
+        head = stream.read(64)
+        if not head.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
+            raise broken(file, "HAR")
+        stream.seek(len(BOM_UTF8) if head.startswith(BOM_UTF8) else 0)
         try:
-            for entry in ijson.items(stream, "log.entries.item", use_float=True):
+            for entry in ijson.items(stream, "log.entries.item", use_float=True, buf_size=_BLOCK):
                 some = True
                 request = _har_request(entry)
                 if request is None:
                     reading.unreadable += 1
-                elif urlsplit(str(entry["request"]["url"])).scheme in _SCHEMES:
+                    continue
+                scheme = urlsplit(str(entry["request"]["url"])).scheme
+                if scheme in ("ws", "wss"):
+                    yield from _frames(entry, request)
+                elif scheme in _SCHEMES:
                     yield request
         except ijson.JSONError as error:
             if not some and "ncomplete" not in f"{type(error).__name__} {error}" and "remature" not in str(error):
@@ -128,6 +138,7 @@ def _har(file: Path, reading: Reading) -> Iterator[Request]:
 
 def _has_entries(file: Path) -> bool:
     with file.open("rb") as stream:
+        stream.seek(len(BOM_UTF8) if stream.read(len(BOM_UTF8)) == BOM_UTF8 else 0)
         return any(prefix == "log.entries" for prefix, _, _ in ijson.parse(stream))
 
 
@@ -150,6 +161,27 @@ def _har_request(entry: Any) -> Request | None:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _frames(entry: dict[str, Any], opened: Request) -> Iterator[Request]:
+    """What was sent over a WebSocket, each message as a request; unseen where the capture has no messages.
+
+    `_webSocketMessages` is Chromium's extension to HAR: `type`, `opcode` (1 text, 2 binary in base64), `data`.
+    """
+    messages = entry.get("_webSocketMessages")
+    if not isinstance(messages, list):
+        yield replace(opened, body=None)
+        return
+    yield opened
+    for each in messages:
+        if not isinstance(each, dict) or each.get("type") != "send":
+            continue
+        data = str(each.get("data") or "")
+        try:
+            body = base64.b64decode(data, validate=True) if each.get("opcode") == 2 else data.encode()
+        except (binascii.Error, UnicodeEncodeError):
+            body = None
+        yield replace(opened, query="", body=body)
 
 
 def _har_body(data: dict[str, Any]) -> bytes:

@@ -25,7 +25,7 @@ BUDGET = 4 << 20  # bytes
 LEVELS = 32
 OBJECTS = 10_000
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
 _FORM = re.compile(rb"[A-Za-z0-9_.\-\[\]%]{1,64}=[^&\s]*(?:&[A-Za-z0-9_.\-\[\]%]{1,64}=[^&\s]*)*")
 _NAMED = ("base64", "gzip", "brotli", "zstd")
 
@@ -56,6 +56,8 @@ def unpack(body: bytes, media_type: str, encodings: tuple[str, ...], query: str)
             _form(query.encode("utf-8", "surrogateescape"), 0, found)
     except _TooMuch:
         found.opaque.add("too_large")
+    except RecursionError:  # multipart within multipart
+        found.opaque.add("too_deep")
     except (ValueError, zlib.error, brotli.error, zstandard.ZstdError):
         found.opaque.add("broken_encoding")
     return found
@@ -69,6 +71,7 @@ def _unfold(data: bytes, media_type: str, depth: int, found: Unpacked) -> None:
     text = data.strip()
     if text[:1] in (b"{", b"["):
         value = _json(text, found)
+        value = _json_lines(text, found) if value is None else value
         if value is not None:
             _values(value, depth, found)
             return
@@ -124,21 +127,37 @@ def _inflated(data: bytes, encoding: str, found: Unpacked) -> bytes:
     """The bytes under one compression, never more than the budget."""
     most = found.left + 1
     if encoding in ("gzip", "x-gzip", "deflate"):
-        unpacker = zlib.decompressobj(47)
-        plain = unpacker.decompress(data, most)
-        if len(plain) < most and not unpacker.eof:
-            raise ValueError("cut off")
+        plain = _members(data, most)
     elif encoding in ("br", "brotli"):
         # brotli checks the limit between blocks: one more block than asked for at most
-        plain = brotli.Decompressor().process(data, output_buffer_limit=most)
+        brotlied = brotli.Decompressor()
+        plain = brotlied.process(data, output_buffer_limit=most)
+        if len(plain) < most and not brotlied.is_finished():
+            raise ValueError("cut off")
     elif encoding == "zstd":
-        stream = zstandard.ZstdDecompressor(max_window_size=8 << 20).stream_reader(io.BytesIO(data))
+        stream = zstandard.ZstdDecompressor(max_window_size=8 << 20).stream_reader(
+            io.BytesIO(data), read_across_frames=True
+        )
         plain = stream.read(most)
     elif encoding == "identity":
         return data
     else:
         raise ValueError("unknown content encoding")
     _spend(len(plain), found)
+    return plain
+
+
+def _members(data: bytes, most: int) -> bytes:
+    """All members of a gzip file, or one zlib stream (RFC 1952 section 2.2, RFC 1950)."""
+    plain = b""
+    while data:
+        unpacker = zlib.decompressobj(47)
+        plain += unpacker.decompress(data, most - len(plain))
+        if len(plain) >= most:
+            break
+        if not unpacker.eof:
+            raise ValueError("cut off")
+        data = unpacker.unused_data
     return plain
 
 
@@ -158,6 +177,12 @@ def _json(text: bytes, found: Unpacked) -> Any:
         found.opaque.add("too_deep")
         return []
     return value
+
+
+def _json_lines(text: bytes, found: Unpacked) -> list[Any] | None:
+    """The values of JSON Lines, or None where some line is none."""
+    values = [_json(line, found) for line in text.splitlines() if line.strip()]
+    return None if len(values) < 2 or None in values else values
 
 
 def _levels(value: Any) -> int:
@@ -211,6 +236,8 @@ def _look_inside(text: str, depth: int, found: Unpacked) -> bool:
 
 
 def _unfold_text(data: bytes, depth: int, found: Unpacked) -> None:
+    if b" " in data and _BASE64.fullmatch(data.replace(b" ", b"+")):
+        data = data.replace(b" ", b"+")  # a plus that nobody escaped became a space in the form
     if data[:1] in (b"{", b"[") or _BASE64.fullmatch(data) or b"%7B" in data:
         _unfold(data, "", depth, found)
 
@@ -233,6 +260,9 @@ def _multipart(data: bytes, media_type: str, depth: int, found: Unpacked) -> Non
         return
     fields = {}
     for part in message.iter_parts():
+        if part.is_multipart():
+            found.opaque.add("nested_multipart")
+            continue
         raw = part.get_payload(decode=True)
         content = raw if isinstance(raw, bytes) else b""
         name = part.get_param("name", header="content-disposition")

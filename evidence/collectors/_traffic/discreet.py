@@ -5,9 +5,10 @@ import hmac
 import re
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}")
+# Bounded, as the text may be megabytes: an e-mail address is sought around each @ only.
+_EMAIL = re.compile(r"[^@\s]@[^@\s]{1,64}?\.[^@\s]")
 _PERSONAL = re.compile(
-    r"[^@\s]+@[^@\s]+\.[^@\s]+"  # an e-mail address
-    r"|(?<!\d)\d{15}(?!\d)"  # an IMEI, or an IMSI
+    r"(?<!\d)\d{15}(?!\d)"  # an IMEI, or an IMSI
     r"|(?:\+|(?<!\d)00)[1-9][\d ().\-]{6,18}\d|(?<!\d)0?\d{9,11}(?!\d)"  # a telephone number
     r"|(?:[0-9A-Fa-f]{2}[:\-]){5}[0-9A-Fa-f]{2}"  # a MAC address
 )
@@ -15,7 +16,7 @@ _PERSONAL = re.compile(
 
 def looks_personal(text: str) -> bool:
     """Whether a text holds what has the shape of an e-mail address, IMEI, telephone number or MAC address."""
-    return bool(_PERSONAL.search(text))
+    return ("@" in text and bool(_EMAIL.search(text))) or bool(_PERSONAL.search(text))
 
 
 def pseudonym(key: bytes, text: str) -> str:

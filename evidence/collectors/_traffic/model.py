@@ -1,7 +1,7 @@
 """What one may set of a look at traffic, and what is recorded of it."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, PrivateAttr, field_validator
 
@@ -9,14 +9,16 @@ from muniment.evidence.collector import Facts, Settings
 from muniment.evidence.collectors._traffic.discreet import looks_personal
 from muniment.evidence.hosts import host_or_address
 from muniment.evidence.model import Frozen, Instant
+from muniment.evidence.sensitive import Declared
 
+Host = Annotated[str, Declared("ip")]  # of a server; a packet capture knows some by their address only
 MOST_NAMES = 50  # of keys or hosts in one record
 
 
 class Endpoint(Frozen):
     """A host that may be spoken to, and what may be said to it."""
 
-    host: str = Field(description="Host name, or IP address")
+    host: Host = Field(description="Host name, or IP address")
     paths: tuple[str, ...] = Field(("/*",), min_length=1, description="Patterns of paths, with * and ?")
     necessary: bool = Field(False, description="Whether requests here are strictly necessary, consent or not")
     events: dict[str, dict[str, JsonValue]] = Field(
@@ -39,7 +41,7 @@ class Act(Frozen):
 class Canary(Frozen):
     """A request that was sent on purpose, to show that the capture sees requests."""
 
-    host: str = Field(description="Its host name")
+    host: Host = Field(description="Its host name")
     path: str | None = Field(None, description="Exact path; a pcap has none")
 
 
@@ -93,7 +95,7 @@ class TrafficSettings(Settings):
 class Destination(Frozen):
     """How many requests went to one host."""
 
-    host: str
+    host: Host
     requests: int
     declared: bool
 
@@ -101,9 +103,9 @@ class Destination(Frozen):
 class Difference(Frozen):
     """The hosts that the private and the normal run spoke to beyond what is strictly necessary."""
 
-    normal_only: tuple[str, ...] = ()
-    private_only: tuple[str, ...] = ()
-    both: tuple[str, ...] = ()
+    normal_only: tuple[Host, ...] = ()
+    private_only: tuple[Host, ...] = ()
+    both: tuple[Host, ...] = ()
     normal_requests: int = 0
     private_requests: int = 0
     normal_cut: bool = Field(False, description="Whether the normal run could not be read whole")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import dpkt
 
@@ -13,6 +13,8 @@ from muniment.evidence.collectors._traffic.capture import Reading, Request, brok
 from muniment.evidence.hosts import host_or_address
 
 _HEAD = 32 << 10  # bytes of each direction; a hello ends long before
+# Names, addresses, time and neighbours: DNS, DHCP, NTP, NetBIOS, DHCPv6, SSDP, mDNS, LLMNR (IANA's port numbers).
+_HOUSEKEEPING = frozenset((53, 67, 68, 123, 137, 138, 546, 547, 1900, 5353, 5355))
 _VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 _LINKS = {1: dpkt.ethernet.Ethernet, 113: dpkt.sll.SLL, 276: dpkt.sll2.SLL2, 0: dpkt.loopback.Loopback}
 
@@ -25,32 +27,58 @@ class _Flow:
     pieces: tuple[dict[int, bytes], dict[int, bytes]] = field(default_factory=lambda: ({}, {}))
 
 
+@dataclass
+class _Seen:
+    """Connections by addresses and ports, the latest of each; `all` has those too whose ports were used again."""
+
+    tcp: dict[tuple[bytes, int, bytes, int], _Flow] = field(default_factory=dict)
+    udp: dict[tuple[bytes, int, bytes, int], float] = field(default_factory=dict)
+    all: list[_Flow] = field(default_factory=list)
+
+
+class _Watched:
+    """A file that notices when it ends within a packet, which dpkt does not say."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._ended, self.cut = stream, False, False
+        self.name = stream.name
+
+    def read(self, size: int) -> bytes:
+        """As a file: the end before a packet's head is the end, anywhere else a cut."""
+        data = self._stream.read(size)
+        self.cut = self.cut or (len(data) < size and (bool(data) or self._ended))
+        self._ended = self._ended or (size > 0 and not data)
+        return data
+
+
 def connections(file: Path, reading: Reading) -> Iterator[Request]:
-    """One `Request` without content for each TCP connection whose beginning was captured, by SNI, else by address."""
-    flows: dict[tuple[bytes, int, bytes, int], _Flow] = {}
-    seen_quic: dict[tuple[bytes, int, bytes], float] = {}
-    with file.open("rb") as stream:
+    """One `Request` without content for each TCP connection whose beginning was captured, by SNI, else by address, and
+    for each conversation over UDP, by address."""
+    seen = _Seen()
+    with file.open("rb") as opened:
+        stream = _Watched(opened)
         try:
             packets = dpkt.pcap.UniversalReader(stream)
             link = packets.datalink()
             for at, data in packets:
-                _packet(at, data, link, flows, seen_quic, reading)
+                _packet(at, data, link, seen, reading)
         except (ValueError, dpkt.NeedData):
-            if not flows:
+            if not seen.all:
                 raise broken(file, "pcap") from None
             reading.truncated = True
-    for flow in flows.values():
+        reading.truncated = reading.truncated or stream.cut
+    for flow in seen.all:
         name = _hello(_bytes(flow, 0), 1)
         version = _hello(_bytes(flow, 1), 2)
         if version is not None:
             reading.tls[str(version)] = reading.tls.get(str(version), 0) + 1
         yield Request(datetime.fromtimestamp(flow.at, UTC), _host(name) or flow.server, "", "", None)
-    reading.quic = len(seen_quic)
-    for (server, _, _), at in sorted(seen_quic.items()):
+    reading.quic = sum(port == 443 for _, _, _, port in seen.udp)
+    for (_, _, server, _), at in sorted(seen.udp.items()):
         yield Request(datetime.fromtimestamp(at, UTC), str(ipaddress.ip_address(server)), "", "", None)
 
 
-def _packet(at: float, data: bytes, link: int, flows: Any, quic: Any, reading: Reading) -> None:
+def _packet(at: float, data: bytes, link: int, seen: _Seen, reading: Reading) -> None:
     try:
         packet = dpkt.ip.IP(data) if link in (12, 101, 228) and data[0] >> 4 == 4 else _LINKS[link](data).data
     except (dpkt.UnpackError, IndexError):
@@ -61,17 +89,30 @@ def _packet(at: float, data: bytes, link: int, flows: Any, quic: Any, reading: R
     if not isinstance(packet, dpkt.ip.IP | dpkt.ip6.IP6):
         return
     segment = packet.data
-    if isinstance(segment, dpkt.udp.UDP) and segment.dport == 443:
-        quic.setdefault((packet.dst, segment.sport, packet.src), float(at))
-    if not isinstance(segment, dpkt.tcp.TCP):
-        return
+    if isinstance(segment, dpkt.udp.UDP):
+        _datagram(at, packet, segment, seen)
+    elif isinstance(segment, dpkt.tcp.TCP):
+        _segment(at, packet, segment, seen, reading)
+
+
+def _datagram(at: float, packet: Any, datagram: Any, seen: _Seen) -> None:
+    """One conversation over UDP, counted for whom it began with. What a network needs to run at all is left out."""
+    out = (packet.src, datagram.sport, packet.dst, datagram.dport)
+    back = (packet.dst, datagram.dport, packet.src, datagram.sport)
+    if back not in seen.udp and not _HOUSEKEEPING & {datagram.sport, datagram.dport}:
+        seen.udp.setdefault(out, float(at))
+
+
+def _segment(at: float, packet: Any, segment: Any, seen: _Seen, reading: Reading) -> None:
     out = (packet.src, segment.sport, packet.dst, segment.dport)
     back = (packet.dst, segment.dport, packet.src, segment.sport)
     if segment.flags & dpkt.tcp.TH_SYN and not segment.flags & dpkt.tcp.TH_ACK:
-        flows[out] = _Flow(float(at), str(ipaddress.ip_address(packet.dst)))
-        flows[out].sequence[0] = segment.seq + 1
+        earlier = seen.tcp.get(out)
+        if earlier is None or earlier.sequence[0] != segment.seq + 1:  # else it was sent again
+            seen.tcp[out] = _Flow(float(at), str(ipaddress.ip_address(packet.dst)), [segment.seq + 1, -1])
+            seen.all.append(seen.tcp[out])
         return
-    flow, side = (flows[out], 0) if out in flows else (flows.get(back), 1)
+    flow, side = (seen.tcp[out], 0) if out in seen.tcp else (seen.tcp.get(back), 1)
     if flow is None:
         reading.truncated = reading.truncated or bool(segment.data)
         return
