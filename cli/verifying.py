@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from muniment.evidence.store import Fault, Trust, VerifyReport
+    from muniment.evidence.store import Checkpoint, Fault, Trust, VerifyReport
     from muniment.evidence.store.witness import WitnessFile
     from muniment.exports.verify import PackReport
 
@@ -23,6 +23,7 @@ class Outside:
     authorities: "tuple[Certificate, ...]"
     remotes: tuple[str, ...] = ()
     witnesses: "tuple[WitnessFile, ...]" = ()
+    since: "Checkpoint | None" = None
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +52,10 @@ def verify(
         list[Path] | None,
         typer.Option(help="A file of earlier heads that a second person keeps: the store must continue each."),
     ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(help="A checkpoint, or a witness's file, up to which it was verified before: only look further."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Verify the store or a pack, and name each fault."""
@@ -64,10 +69,10 @@ def verify(
         raise UsageError(f"there is nothing at {target}", mend="name a store's folder, or a pack's PDF or ZIP")
     if target.is_dir():
         witnesses = tuple(read_witness(each) for each in witness or ())
-        outside = Outside(_authorities(context, authority), tuple(remote or ()), witnesses)
+        outside = Outside(_authorities(context, authority), tuple(remote or ()), witnesses, _newest(since))
         return _verify_store(target, pinned, outside, as_json=as_json)
-    if remote or witness:
-        raise UsageError("a pack is held against neither repository nor witness", mend="name the store with them")
+    if remote or witness or since:
+        raise UsageError("a pack is held against no repository, witness or checkpoint", mend="name the store with them")
     return _verify_pack(target, pinned, as_json=as_json)
 
 
@@ -85,6 +90,23 @@ def _pinned(context: typer.Context, trust: Path | None, *, needed: bool) -> "Tru
         if needed:
             raise
         return None
+
+
+def _newest(since: Path | None) -> "Checkpoint | None":
+    """The newest checkpoint in a file that was kept.
+
+    Raises:
+        UsageError: it holds none.
+    """
+    from muniment.evidence.errors import UsageError
+    from muniment.evidence.store.witness import read_witness
+
+    if since is None:
+        return None
+    lines = read_witness(since).lines
+    if not lines:
+        raise UsageError("the file holds no checkpoint", where=str(since), mend="name a file that `anchor` wrote to")
+    return max((line.checkpoint for line in lines), key=lambda checkpoint: checkpoint.size)
 
 
 def _authorities(context: typer.Context, named: Path | None) -> "tuple[Certificate, ...]":
@@ -108,17 +130,27 @@ def _verify_store(path: Path, trust: "Trust | None", outside: Outside, *, as_jso
     from muniment.evidence.store import verify_store
 
     with bar("Verifying") as shown:
-        report = verify_store(path, trust, authorities=outside.authorities, witnesses=outside.witnesses, progress=shown)
+        report = verify_store(
+            path,
+            trust,
+            authorities=outside.authorities,
+            witnesses=outside.witnesses,
+            since=outside.since,
+            progress=shown,
+        )
     held_against = [_against(path, reference) for reference in outside.remotes]
     report = replace(report, faults=(*report.faults, *(each for each in held_against if not isinstance(each, dict))))
     held = sum(anchor.trusted for anchor in report.anchors)
     words = f"{counted(report.runs, 'run')}, {counted(report.records, 'record')}, {counted(held, 'trusted timestamp')}"
     facts = {"kind": "store", "runs": report.runs, "records": report.records, "pinned": report.pinned}
+    if report.since is not None:
+        words += f", looked at from leaf {report.since} on"
     if report.decisions:
         words += f", {counted(report.decisions, 'decision')}"
     facts |= {"decisions": report.decisions, "anchors": len(report.anchors), "anchors_trusted": held}
     if report.checkpoint is not None:
         facts |= {"size": report.checkpoint.size, "root": report.checkpoint.root}
+    facts |= {"since": report.since}
     facts |= {"witnessed": sum(len(each.lines) for each in outside.witnesses)}
     facts |= {"remotes": [each for each in held_against if isinstance(each, dict)]}
     return _tell(path, report, words, facts, as_json=as_json)

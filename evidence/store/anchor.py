@@ -137,6 +137,12 @@ def judge_anchors(sighted: Sighted, roots: "tuple[Certificate, ...]") -> tuple[l
     return anchors, [*faults, *_backdated(sighted.claims, [anchor for anchor in anchors if anchor.trusted])]
 
 
+def unknown_sizes(sighted: Sighted) -> list[int]:
+    """The sizes that tokens stamp and whose checkpoints were not met."""
+    matches = (_NAME.fullmatch(path.rpartition("/")[2]) for path, _ in sighted.files)
+    return [int(match[1]) for match in matches if match and int(match[1]) not in sighted.notes]
+
+
 def _anchor(path: str, data: bytes, notes: Mapping[int, str], roots: "tuple[Certificate, ...]") -> Anchor:
     match = _NAME.fullmatch(path.rpartition("/")[2])
     note = notes.get(int(match[1])) if match else None

@@ -28,6 +28,7 @@ from muniment.evidence.store.meaning import SeenRecord, end_faults, start_faults
 from muniment.evidence.store.merkle import Frontier, leaf_hash, leaf_hashes
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit
+from muniment.evidence.store.since import Base, begun_before
 from muniment.evidence.store.statement import Page, Statement
 
 
@@ -46,8 +47,9 @@ class Examiner:
 
     def __init__(self, database: Database, trust: Trust) -> None:
         self._database = database
-        self._trust = trust
+        self.trust = trust
         self._tree: str | None = None
+        self._base: str | None = None
         self._gap = False
         self._gapped = False
         self._frontier: Frontier | None = Frontier()
@@ -70,6 +72,13 @@ class Examiner:
         """The runs that began and have not ended."""
         return tuple(sorted(self._open))
 
+    def resume(self, base: Base) -> None:
+        """Go on from a commit that was verified before: what it holds is taken as it is."""
+        self._tree = self._base = base.tree
+        self._frontier, self._runs = base.frontier, base.runs
+        self.checkpoint, self.roots[base.checkpoint.size] = base.checkpoint, base.checkpoint.root
+        self.sighted.notes[base.checkpoint.size] = base.checkpoint.note
+
     def skip(self) -> None:
         """A commit could not be read: what follows it cannot be held against what was before."""
         self._gap, self._gapped, self._frontier, self._runs = True, True, None, None
@@ -86,7 +95,7 @@ class Examiner:
         else:
             try:
                 data = self._database.read(changes.added[path], "blob")
-                covering = statement.opened(data, path, self._trust)
+                covering = statement.opened(data, path, self.trust)
             except IntegrityError as error:
                 faults.append(Fault.of(error, where, "" if error.where == path else path))
         if self._gap and covering is not None:
@@ -104,7 +113,7 @@ class Examiner:
             yield Fault("commit.unsigned", where, "the commit carries no signature")
             return
         try:
-            sshsig.verify(commit.payload, commit.signature, self._trust)
+            sshsig.verify(commit.payload, commit.signature, self.trust)
         except IntegrityError as error:
             yield Fault(error.code, where, error.what)
 
@@ -250,7 +259,7 @@ class Examiner:
 
     def _end(self, end: End, path: str, records: Sequence[SeenRecord], *, whole: bool) -> Iterator[Fault]:
         run = run_number(path) or 0
-        start = self._open.pop(run, None)
+        start = self._open.pop(run, None) or begun_before(self._database, self._base, path)
         if start is None and not self._gapped:
             yield Fault("run.end", place(run_place(run), path), "it ends a run that did not begin, or ended before")
         elif start is not None and whole:
@@ -265,15 +274,15 @@ class Examiner:
         """The two leaves of the first commit, which say whose log this is."""
         if self.checkpoint is not None:
             yield Fault("root.changed", where, "origin or keys were changed in a way that this version cannot verify")
-        if leaf.get("origin") != self._trust.origin:
-            yield Fault("log.origin", where, f"this is the log of {leaf.get('origin')}, not {self._trust.origin}")
+        if leaf.get("origin") != self.trust.origin:
+            yield Fault("log.origin", where, f"this is the log of {leaf.get('origin')}, not {self.trust.origin}")
 
     def _head(self, commit: Commit, changes: Changes, covering: Statement | None, where: str) -> Iterator[Fault]:
         """Checkpoint, right edge and message say what the statement says; after damage, they set the edge anew."""
         checkpoint = edge = None
         try:
             note = self._database.read(_object_of(layout.CHECKPOINT, changes), "blob").decode("utf-8", "replace")
-            checkpoint = opened_checkpoint(note, self._trust)
+            checkpoint = opened_checkpoint(note, self.trust)
             data = self._database.read(_object_of(layout.FRONTIER, changes), "blob")
             edge = FrontierFile.model_validate_json(data)
             led_to = (edge.size, _spelled(edge.frontier.root))

@@ -11,7 +11,7 @@ kept outside (`witness`) shows that.
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.store import layout
-from muniment.evidence.store.anchor import Anchor, judge_anchors
+from muniment.evidence.store.anchor import Anchor, judge_anchors, unknown_sizes
 from muniment.evidence.store.database import Database
 from muniment.evidence.store.examine import Examiner
 from muniment.evidence.store.fault import Fault, place
@@ -28,6 +28,7 @@ from muniment.evidence.store.log import open_log
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit, parse_commit
 from muniment.evidence.store.repository import head_commit, journal, repository_faults
+from muniment.evidence.store.since import base_at, earlier_notes
 from muniment.evidence.store.witness import WitnessFile, witness_faults
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class VerifyReport:
     unknown: tuple[str, ...] = ()
     anchors: tuple[Anchor, ...] = ()
     decisions: int = 0
+    since: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -65,6 +67,7 @@ def verify_store(
     witness: Checkpoint | None = None,
     witnesses: Sequence[WitnessFile] = (),
     authorities: "tuple[Certificate, ...]" = (),
+    since: Checkpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> VerifyReport:
     """Verify the store at `path`.
@@ -76,6 +79,7 @@ def verify_store(
         witnesses: files of such checkpoints that a second person keeps.
         authorities: the certificates of timestamp authorities that the reader pinned; without any, whose a timestamp
             is cannot be said, and it proves no time.
+        since: a checkpoint up to which the store was verified before: only what came after it is looked at.
         progress: called with the number of commits done and of all.
 
     Raises:
@@ -85,7 +89,7 @@ def verify_store(
         open_log(path)
     database = Database(path)
     head, faults = head_commit(database)
-    chain, broken = _chain(database, head)
+    chain, broken = _chain(database, head, since.size if since else None)
     pinned = trust is not None
     try:
         own = _own_trust(database, chain)
@@ -100,6 +104,9 @@ def verify_store(
 
     examiner = Examiner(database, trust)
     found = list(faults)
+    base = _resumed(examiner, database, chain, since)
+    if since is not None and base is None:  # then nothing is taken on trust
+        chain, broken = _chain(database, head, None)
     for at, link in enumerate(chain):
         if isinstance(link, Fault):
             found.append(link)
@@ -108,12 +115,16 @@ def verify_store(
             found += examiner.examine(*link)
         if progress is not None:
             progress(at + 1, len(chain))
+    if base is not None:
+        examiner.sighted.notes |= dict(earlier_notes(database, base, unknown_sizes(examiner.sighted)))
     anchors, wrong = judge_anchors(examiner.sighted, authorities)
-    found += [*wrong, *broken, *_witnessed(examiner, witness, trust)]
+    found += [*wrong, *broken]
+    for kept in (witness, since):
+        found += _witnessed(examiner, kept, trust)
     size = examiner.checkpoint.size if examiner.checkpoint else 0
     for file in witnesses:
-        found += witness_faults(file, trust, size, examiner.roots.get)
-    found += repository_faults(database)
+        found += witness_faults(_newer(file, since if base else None), trust, size, examiner.roots.get)
+    found += repository_faults(database, sums=base is None)
     return VerifyReport(
         checkpoint=examiner.checkpoint,
         runs=examiner.runs,
@@ -124,14 +135,37 @@ def verify_store(
         unknown=tuple(examiner.unknown),
         anchors=tuple(anchors),
         decisions=examiner.decisions,
+        since=since.size if since and base else None,
     )
 
 
 _Link = tuple[str, Commit] | Fault
 
 
-def _chain(database: Database, head: str | None) -> tuple[list[_Link], list[Fault]]:
+def _resumed(examiner: Examiner, database: Database, chain: "list[_Link]", since: Checkpoint | None) -> Commit | None:
+    """The commit of the checkpoint that was kept, taken out of the chain; None where the log does not continue it."""
+    if since is None or not chain or isinstance(chain[0], Fault):
+        return None
+    _, commit = chain[0]
+    try:
+        examiner.resume(base_at(database, commit, since, examiner.trust))
+    except IntegrityError:
+        return None
+    del chain[0]
+    return commit
+
+
+def _newer(file: WitnessFile, since: Checkpoint | None) -> WitnessFile:
+    """The lines that are not older than what was verified before."""
+    if since is None:
+        return file
+    return replace(file, lines=tuple(line for line in file.lines if line.checkpoint.size >= since.size))
+
+
+def _chain(database: Database, head: str | None, since: int | None) -> tuple[list[_Link], list[Fault]]:
     """The commits from the first to the last; in place of one that cannot be read, the fault that says so.
+
+    Where `since` is given, the first is the commit after which the log had so many leaves, if there is one.
 
     Where a commit is gone, git's journal of the branch says which it was and which came before it. Nobody signs that
     journal: it only helps to name the damage and to go on looking.
@@ -152,6 +186,8 @@ def _chain(database: Database, head: str | None) -> tuple[list[_Link], list[Faul
         links.append((name, commit))
         if len(commit.parents) > 1:
             extra.append(Fault("commit.merge", f"commit {name[:12]}", "the log is one line; this commit joins two"))
+        if since is not None and commit.trailers.get("Tree-Size") == str(since):
+            break
         name = commit.parents[0] if commit.parents else None
     return links[::-1], extra
 

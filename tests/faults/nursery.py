@@ -60,12 +60,12 @@ def write(asked: dict[str, Any]) -> int:
             start = store.begin(making.plan_of(TASKS, at), signer, at=at)
             ended = at + timedelta(minutes=1)
             store.finish(start, making.records_of(start), signer, at=ended, milliseconds=60_000)
-            os.write(told, b"%d\n" % number)
+            os.writev(told, [b"%d\n" % number])  # not write(2), which may be made to fail
     except MunimentError as error:
-        os.write(told, f"! {error.code}: {error.what}\n".encode())
+        os.writev(told, [f"! {error.code}: {error.what}\n".encode()])
         return 3
     except Exception as error:  # noqa: BLE001 - it is what is looked for
-        os.write(told, f"!! {type(error).__name__}: {error}\n".encode())
+        os.writev(told, [f"!! {type(error).__name__}: {error}\n".encode()])
         return 4
     return 0
 

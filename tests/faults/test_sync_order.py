@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-_CALLS = "openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,link,linkat,close"
+_CALLS = "openat,write,writev,pwrite64,fsync,fdatasync,rename,renameat,renameat2,link,linkat,close"
 _LINE = re.compile(r"^\d+ +(?:\S+ )?(?P<call>\w+)\((?P<words>.*)\) += (?P<result>-?\d+)")
 _FILE = re.compile(r"<([^<>]+)>")
 _NAME = re.compile(r'"([^"]*)"')
@@ -61,7 +61,7 @@ class _Disk:
             return
         call, words = match["call"], match["words"]
         paths = _FILE.findall(words)
-        if call in ("write", "pwrite64") and paths:
+        if call in ("write", "writev", "pwrite64") and paths:
             self._acknowledge() if paths[0] == self._told else self._bytes.add(paths[0])
         elif call in ("fsync", "fdatasync") and paths:
             self._bytes.discard(paths[0])
