@@ -15,6 +15,8 @@ from muniment.exports.words import Words
 
 _WIDTH = 660  # user units; the style sheet scales the chart to the width of the text
 _LABEL = 168
+_TALL, _LOW = 22, 15  # user units of a row of the heat map; low where there are many, so that it leaves a page its room
+_MANY = 12
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,18 @@ def draw_heat_map(chart: HeatMap, words: Words) -> str:
     """The heat map; a cell shows its symbol and the number of its records."""
     months = tuple(map(words.column, chart.months))
     column = (_WIDTH - _LABEL) / max(len(chart.months), 1)
-    height = 22 * len(chart.rows) + 20
+    step = _TALL if len(chart.rows) <= _MANY else _LOW
+    height = step * len(chart.rows) + 20
     parts = [
         _text(_LABEL + column * (place + 0.5), 12, month, anchor="middle", size=8, colour=QUIET)
         for place, month in enumerate(months)
     ]
     for line, row in enumerate(chart.rows):
-        top = 20 + 22 * line
-        parts.append(_text(0, top + 13.5, _fitted(row.name, 33), size=8.6))
+        top = 20 + step * line
+        parts.append(_text(0, top + step / 2 + 2.5, _fitted(row.name, 33), size=8.6))
         parts.extend(
-            _cell(cell, _LABEL + column * place, top, column - 2, 20, words) for place, cell in enumerate(row.cells)
+            _cell(cell, _LABEL + column * place, top, column - 2, step - 2, words)
+            for place, cell in enumerate(row.cells)
         )
     told = "; ".join(f"{row.name}{words.colon}{_told(row, months, words)}" for row in chart.rows)
     return _svg(height, f"{words.heat_map} {told}.", parts)
@@ -115,9 +119,15 @@ def _cell(cell: Cell, x: float, y: float, width: float, height: float, words: Wo
         return f'{box} fill="{PAPER}" stroke="{FAINT}" stroke-width="0.6" stroke-dasharray="2 2"/>'
     middle = x + width / 2
     symbol = _text(
-        middle - 1.5, y + 13.6, cell.status.symbol, anchor="end", size=10, colour=TEXT[cell.status], bold=True
+        middle - 1.5,
+        y + height / 2 + 3.6,
+        cell.status.symbol,
+        anchor="end",
+        size=10,
+        colour=TEXT[cell.status],
+        bold=True,
     )
-    number = _text(middle + 1.5, y + 13.4, words.number(cell.records), size=7.6, colour=TEXT[cell.status])
+    number = _text(middle + 1.5, y + height / 2 + 3.4, words.number(cell.records), size=7.6, colour=TEXT[cell.status])
     return f'{box} fill="{GROUND[cell.status]}"/>{symbol}{number}'
 
 
