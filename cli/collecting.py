@@ -239,8 +239,10 @@ def _tell_plan(tasks: "tuple[Task, ...]", populations: "tuple[PlannedPopulation,
 def _tell_changed(collected: Collected) -> None:
     from muniment.cli.console import talk, visible
     from muniment.evidence.lock import FILE
+    from muniment.evidence.protocol import EXECUTABLE
 
-    for id_ in sorted({each.method.collector for each in collected.records if each.method.pinned == "changed"}):
+    changed = (each.method for each in collected.records if each.method.pinned == "changed")
+    for id_ in sorted({each.package or "" if each.collector == EXECUTABLE else each.collector for each in changed}):
         talk().print(
             visible(f"{id_} is not as {FILE} has it: its records say so. `muniment collectors diff` tells more.")
         )

@@ -13,6 +13,7 @@ from muniment.cli.exits import FINDINGS
 
 if TYPE_CHECKING:
     from muniment.cli.desk import Desk
+    from muniment.evidence.collector import Source
     from muniment.evidence.lock import Change, Lock, Pin
     from muniment.evidence.registry import Registration
 
@@ -37,8 +38,9 @@ def list_collectors(context: typer.Context, as_json: Json = False) -> int:
     registry = desk.registry if desk else registry_of(context)
     rows = [_row(each, desk) for each in registry.values()]
     if desk:
-        last = _last_looks(desk)
-        rows = [{**row, "last": last.get(row["id"])} for row in rows]
+        by_collector, by_check = _last_looks(desk)
+        rows = [{**row, "last": by_collector.get(row["id"])} for row in rows]
+        rows += [_program_row(desk, source, checks, by_check) for source, checks in _programs(desk).items()]
     if as_json:
         print_json("muniment.collectors/1", collectors=rows)
         return 0
@@ -94,7 +96,23 @@ def _lock_now(desk: "Desk") -> "Lock":
     from muniment.evidence.lock import lock_of
 
     used = {check.collector for check in desk.workspace.checks}
-    return lock_of((each for each in desk.registry.values() if each.id in used), ())
+    return lock_of((each for each in desk.registry.values() if each.id in used), _programs(desk))
+
+
+def _programs(desk: "Desk") -> "dict[Source, set[str]]":
+    """The programs that checks run, each with the checks."""
+    from muniment.evidence.protocol import EXECUTABLE
+
+    found: dict[Source, set[str]] = {}
+    checks = [check for check in desk.workspace.checks if check.collector == EXECUTABLE]
+    if checks:
+        from muniment.evidence.collectors.executable import Executable
+
+        for check in checks:
+            source = Executable.source_of(check.settings, desk.root)
+            if source is not None:
+                found.setdefault(source, set()).add(check.id)
+    return found
 
 
 def _row(registration: "Registration", desk: "Desk | None") -> dict[str, Any]:
@@ -108,27 +126,47 @@ def _row(registration: "Registration", desk: "Desk | None") -> dict[str, Any]:
         return row
     from muniment.evidence.lock import pin_of, read_lock
 
-    serves = (desk.workspace.users(check.id) for check in desk.workspace.checks if check.collector == registration.id)
+    checks = (check.id for check in desk.workspace.checks if check.collector == registration.id)
     return {
         **row,
         "lock": read_lock(desk.root).state(registration.id, pin_of(registration)),
-        "controls": sorted({control for controls in serves for control in controls}),
+        "controls": _controls(desk, checks),
     }
 
 
-def _last_looks(desk: "Desk") -> dict[str, dict[str, Any]]:
-    """By collector, the run and the instant of its newest record; empty where there is no store yet."""
+def _program_row(desk: "Desk", source: "Source", checks: set[str], last: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    from muniment.evidence.lock import read_lock
+
+    looks = [last[check] for check in checks if check in last]
+    return {
+        "id": source.package,
+        "version": None,
+        "origin": "a program",
+        "code": source.code,
+        "lock": read_lock(desk.root).state_of_program(source),
+        "controls": _controls(desk, checks),
+        "last": max(looks, key=lambda look: str(look["at"]), default=None),
+    }
+
+
+def _controls(desk: "Desk", checks: Iterable[str]) -> list[str]:
+    return sorted({control for check in checks for control in desk.workspace.users(check)})
+
+
+def _last_looks(desk: "Desk") -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """By collector, and by check, the run and the instant of the newest record; empty where there is no store yet."""
     from muniment.evidence import rfc3339
     from muniment.evidence.errors import StoreFault
 
     try:
         desk.index.update(desk.store)
     except StoreFault:
-        return {}
-    newest: dict[str, dict[str, Any]] = {}
+        return {}, {}
+    by_collector: dict[str, dict[str, Any]] = {}
+    by_check: dict[str, dict[str, Any]] = {}
     for row in sorted(desk.index.latest(desk.clock()), key=lambda row: (row.collected, row.leaf)):
-        newest[row.collector] = {"run": row.run, "at": rfc3339(row.collected)}
-    return newest
+        by_collector[row.collector] = by_check[row.check] = {"run": row.run, "at": rfc3339(row.collected)}
+    return by_collector, by_check
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

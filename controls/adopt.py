@@ -13,6 +13,7 @@ from muniment.controls.files import CheckRow, ClaimsFile, ControlRow, ControlsFi
 from muniment.controls.model import Check, Claim, Control, Framework, Library, Place
 from muniment.controls.yaml import Document, did_you_mean, repeated
 from muniment.evidence.errors import ConfigError
+from muniment.evidence.protocol import EXECUTABLE
 
 Row: TypeAlias = tuple[Document[ControlsFile], int, ControlRow]
 
@@ -38,7 +39,7 @@ def adopt_controls(
     originals = {control.id: control for control in library.controls}
     faults = [fault for each in rows for fault in _row_faults(each, originals, frameworks, known)]
     faults += repeated("control", ((_id(row), document.place("controls", n)) for document, n, row in rows))
-    checks = {check.id: Check(control=_id(row), **dict(check)) for _, _, row in rows for check in row.checks}
+    checks = {check.id: _check(check, _id(row)) for _, _, row in rows for check in row.checks}
     faults += repeated(
         "check",
         (
@@ -134,16 +135,35 @@ def _control(
     )
 
 
+def _check(row: CheckRow, control: str) -> Check:
+    """A check that names a program is one of the collector that runs programs."""
+    common = {key: value for key, value in row if key in Check.model_fields and key not in {"collector", "settings"}}
+    if not row.run:
+        return Check(control=control, collector=row.collector, settings=row.settings, **common)
+    asked = {key: getattr(row, key) for key in row.ABOUT_A_PROGRAM if getattr(row, key)}
+    settings = {**asked, "run": list(row.run), "settings": row.settings}
+    return Check(control=control, collector=EXECUTABLE, settings=settings, **common)
+
+
 def _places(document: Document[ControlsFile], n: int, row: ControlRow) -> dict[tuple[str, ...], Place]:
     places: dict[tuple[str, ...], Place] = {}
     for m, check in enumerate(row.checks):
         at = ("controls", n, "checks", m)
         places[("check", check.id)] = document.place(*at)
         places |= {("check", check.id, key): document.place(*at, key) for key in _written(check)}
+        if check.run:
+            places[("check", check.id, "collector")] = document.place(*at, "run")
+        for key in check.ABOUT_A_PROGRAM:
+            if getattr(check, key):
+                places[("check", check.id, "settings", key)] = document.place(*at, key)
         for key in check.settings:
             places[("check", check.id, "settings", key)] = document.place(*at, "settings", key, key=True)
     return places
 
 
 def _written(check: CheckRow) -> tuple[str, ...]:
-    return ("collector", *(("register",) if check.register_name else ()), *(("settings",) if check.settings else ()))
+    return (
+        *(("collector",) if check.collector else ()),
+        *(("register",) if check.register_name else ()),
+        *(("settings",) if check.settings else ()),
+    )

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from muniment.controls.model import Coverage, Hole
-from muniment.controls.strictness import shortfall
+from muniment.controls.strictness import asked_of, shortfall
 from muniment.evidence.model import Period
 from muniment.evidence.record import Errored, Exclusion, StoredRecord
 
@@ -62,7 +62,7 @@ def look_of(stored: StoredRecord, requires: Mapping[str, JsonValue]) -> Look:
         return Look(stored, record.collected.start, record.collected.start, None)
     observed = record.observed
     until = max(observed.end, record.life.valid_until or observed.end)
-    lax = shortfall(requires, record.method.parameters) if requires else None
+    lax = shortfall(requires, asked_of(record.method)) if requires else None
     return Look(stored, observed.start, until, lax)
 
 

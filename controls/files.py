@@ -6,7 +6,7 @@ product's own data, `workspace` for a workspace.
 
 import re
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -36,6 +36,8 @@ from muniment.controls.period import midnight, parse_duration, parse_period
 from muniment.evidence.errors import UsageError
 from muniment.evidence.hosts import host_or_address
 from muniment.evidence.model import Digest, Frozen
+from muniment.evidence.protocol import ExecutableInput, ExecutableOutput, Protocol
+from muniment.evidence.secret import Reference
 from muniment.evidence.verdict import Status
 
 
@@ -195,16 +197,33 @@ class LibraryFile(Frozen):
 
 
 class CheckRow(Frozen):
-    """A control's use of a collector."""
+    """A control's use of a collector, or of a program."""
+
+    ABOUT_A_PROGRAM: ClassVar[tuple[str, ...]] = ("run", "protocol", "source", "env", "timeout", "memory")
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    collector: str
+    collector: str = Field("", description="The id of the collector; a check with `run` has none")
+    run: tuple[str, ...] = Field((), description="A program that looks, and its arguments; there is no shell")
+    protocol: Protocol | None = Field(None, description="How the program is asked, and what its answer means")
+    source: str | None = Field(None, description="The system that the program looks at, as a URI")
+    env: dict[str, Reference] = Field(default_factory=dict, description="Secrets in the program's environment")
+    timeout: int | None = Field(None, ge=1, le=3600, description="Seconds that the program may take")
+    memory: int | None = Field(None, ge=16, description="MiB of address space that the program may take")
     register_name: str | None = Field(None, alias="register", description="The register that names the subjects")
     subject: str | None = Field(None, description="The name of the one subject, where there is no register")
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     cadence: Duration = Field(86_400, gt=0)
     grace: Duration = Field(0, ge=0)
     requires: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_who_looks(self) -> Self:
+        if bool(self.collector) == bool(self.run):
+            raise ValueError("a check has either a `collector`, or `run` and the program that looks")
+        asked = [key for key in self.ABOUT_A_PROGRAM if getattr(self, key)]
+        if self.collector and asked:
+            raise ValueError(f"`{asked[0]}` says something of a program: it stands beside `run` only")
+        return self
 
     @model_validator(mode="after")
     def _one_source_of_subjects(self) -> Self:
@@ -418,10 +437,12 @@ FILES: dict[str, type[Frozen]] = {
     "register": RegisterFile,
     "rules": RulesFile,
     "framework": Framework,
+    "executable-input": ExecutableInput,
+    "executable-output": ExecutableOutput,
 }
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schema (2020-12) of every kind of file, by kind."""
+    """The JSON Schema (2020-12) of every kind of file, and of what programs are asked and answer, by kind."""
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {kind: {"$schema": dialect, **model.model_json_schema()} for kind, model in FILES.items()}

@@ -10,6 +10,14 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from muniment.controls.period import parse_duration
+from muniment.evidence.protocol import EXECUTABLE
+from muniment.evidence.record import Method
+
+
+def asked_of(method: Method) -> Mapping[str, JsonValue]:
+    """The recorded settings that a requirement speaks of: of a program, also those that it was given."""
+    given = method.parameters.get("settings") if method.collector == EXECUTABLE else None
+    return {**method.parameters, **given} if isinstance(given, dict) else method.parameters
 
 
 def shortfall(requires: Mapping[str, JsonValue], recorded: Mapping[str, JsonValue]) -> str | None:
