@@ -363,6 +363,8 @@ def test_every_kind_of_file_has_a_json_schema_that_forbids_unknown_keys() -> Non
         "register",
         "rules",
         "framework",
+        "executable-input",
+        "executable-output",
     ]
     assert all(schema["additionalProperties"] is False for schema in made.values())
     cadence = made["controls"]["$defs"]["CheckRow"]["properties"]["cadence"]
