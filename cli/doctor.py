@@ -150,14 +150,18 @@ def _collectors(desk: "Desk") -> Line:
     from muniment.evidence.errors import CouldNotLook
     from muniment.evidence.process import describe
 
-    broken = []
+    broken: list[str] = []
+    silent: list[str] = []
     for registration in desk.registry.values():
         try:
-            describe(registration)
+            silent += describe(registration).undescribed
         except CouldNotLook as error:
             broken.append(f"{registration.id}: {error}")
     if broken:
         return Line("collectors", "fail", "; ".join(broken), "mend the file or install what it needs")
+    if silent:
+        words = f"these settings say nothing of themselves: {'; '.join(silent)}"
+        return Line("collectors", "warn", words, 'say `Field(description="…")`')
     return Line("collectors", "ok", f"{counted(len(desk.registry), 'collector')}, all of which import")
 
 

@@ -4,7 +4,8 @@ Both are asked where the collector is imported, which for a plug-in is a process
 and what comes out is plain data, so that nothing of a plug-in is needed where the plan is made.
 """
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ class Description:
     settings: dict[str, Any]
     facts: dict[str, Any]
     codes: tuple[Code, ...]
+    undescribed: tuple[str, ...] = ()  # settings that say nothing of themselves: `hsm.py:12: depth`
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def description_of(collector: type[Collector[Any, Any]]) -> Description:
         settings=collector.settings_type.model_json_schema(),
         facts=collector.facts_type.model_json_schema(),
         codes=tuple(collector.codes),
+        undescribed=tuple(_undescribed(collector.settings_type)),
     )
 
 
@@ -89,6 +92,19 @@ def fill(model: type[Settings], facts: type[Facts], asked: Sequence[Asked], base
         declared=declared_by(model, facts),
         takes_all=model.rest is not None,
     )
+
+
+def _undescribed(model: type[Settings]) -> Iterator[str]:
+    """The settings without a description, each with the line of the file that declares it."""
+    try:
+        lines, first = inspect.getsourcelines(model)
+        file = Path(inspect.getfile(model)).name
+    except (OSError, TypeError):
+        lines, first, file = [], 0, model.__name__
+    for name, field_ in model.model_fields.items():
+        if not field_.description:
+            places = (n for n, line in enumerate(lines, first) if line.partition(":")[0].strip() == name)
+            yield f"{file}:{next(places, first)}: {name}"
 
 
 def _filled(model: type[Settings], asked: Asked, base: Path) -> Filled | tuple[Slip, ...]:

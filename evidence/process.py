@@ -94,7 +94,8 @@ def describe(registration: Registration) -> Description:
     answer = _ask(registration, "describe", Path.cwd()).answer
     if isinstance(answer, CouldNotLook):
         raise answer
-    return Description(**{**answer, "codes": tuple(Code(**each) for each in answer["codes"])})
+    codes = tuple(Code(**each) for each in answer["codes"])
+    return Description(**{**answer, "codes": codes, "undescribed": tuple(answer["undescribed"])})
 
 
 def fill_in(registry: Registry, asked: Mapping[str, Sequence[Asked]], base: Path) -> dict[str, Answers]:
@@ -185,7 +186,7 @@ def _answer(
         return CouldNotLook("collector.timeout", f"no answer within {seconds:g} seconds", where=where)
     try:
         lines = [json.loads(line) for line in said.splitlines()]
-        refused = lines[0].get("refused")
+        refused = lines[-1].get("refused")
         return CouldNotLook(**refused) if refused else dict(lines[1])
     except (ValueError, IndexError):
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended itself with exit code {code}"

@@ -86,7 +86,13 @@ class Registration:
         """
         found = _from_file(self.source, self.id) if isinstance(self.source, Path) else _from_package(self.source)
         if not (isinstance(found, type) and issubclass(found, Collector)) or inspect.isabstract(found):
-            raise CouldNotLook("collector.broken", f"{self.id} of {self.origin} is not a complete Collector")
+            where = _line_of_class(found) if isinstance(found, type) else None
+            raise CouldNotLook(
+                "collector.broken", f"{self.id} of {self.origin} is not a complete Collector", where=where
+            )
+        if not (hasattr(found, "settings_type") and hasattr(found, "facts_type")):
+            words = f"{found.__name__} does not say what its settings and facts are: `Collector[Settings, Facts]`"
+            raise CouldNotLook("collector.broken", words, where=_line_of_class(found))
         if found.id != self.id:
             raise CouldNotLook("collector.broken", f"{self.origin} declares {self.id}, but the class says {found.id}")
         return found
@@ -169,6 +175,13 @@ def _texts_in(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
                 | ast.AnnAssign(target=ast.Name(name), value=ast.Constant(str() as text))
             ):
                 yield name, text
+
+
+def _line_of_class(kind: type) -> str | None:
+    try:
+        return f"{Path(inspect.getfile(kind)).name}:{inspect.getsourcelines(kind)[1]}"
+    except (OSError, TypeError):
+        return None
 
 
 def _file_of_module(name: str) -> Path | None:

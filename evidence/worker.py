@@ -6,9 +6,12 @@ If it takes too long, or crashes the interpreter, faulthandler writes where it s
 """
 
 import faulthandler
+import inspect
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import EntryPoint
@@ -19,9 +22,11 @@ from muniment.evidence.errors import CouldNotLook
 from muniment.evidence.form import Asked, description_of, fill
 from muniment.evidence.look import Eye
 from muniment.evidence.record import Method, Task
-from muniment.evidence.registry import GROUP, AnyCollector, Registration
+from muniment.evidence.registry import GROUP, AnyCollector, Registration, broken
 
 LOADING = 30.0  # seconds for importing it, and for all that is not a look
+
+_LONGEST = 86_400.0  # seconds for a look
 
 
 def main() -> None:
@@ -34,12 +39,30 @@ def main() -> None:
     faulthandler.dump_traceback_later(LOADING, exit=True, file=answers)
     try:
         collector = _registration(request).load()
+        with _blaming(collector):
+            _say(answers, version=collector.version, subject_kind=collector.subject_kind, seconds=_seconds(collector))
+            _say(answers, **_DEEDS[request["deed"]](collector, request, answers))
     except CouldNotLook as error:
         _say(answers, refused={"cause": error.cause, "what": error.what, "where": error.where})
-    else:
-        _say(answers, version=collector.version, subject_kind=collector.subject_kind, seconds=float(collector.seconds))
-        _say(answers, **_DEEDS[request["deed"]](collector, request, answers))
     os._exit(0)
+
+
+@contextmanager
+def _blaming(collector: type[AnyCollector]) -> Iterator[None]:
+    """What a class raises that says no sense of itself is a fault of the collector, and no crash."""
+    try:
+        yield
+    except CouldNotLook:
+        raise
+    except Exception as error:
+        raise broken(error, f"asking {collector.id} what it is", Path(inspect.getfile(collector))) from error
+
+
+def _seconds(collector: type[AnyCollector]) -> float:
+    seconds = float(collector.seconds)
+    if not 0 < seconds <= _LONGEST:
+        raise ValueError(f"`seconds` is {seconds:g}; it may be up to {_LONGEST:g}")
+    return seconds
 
 
 def _describe(collector: type[AnyCollector], request: dict[str, Any], answers: IO[str]) -> dict[str, Any]:  # noqa: ARG001

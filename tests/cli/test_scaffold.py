@@ -1,9 +1,11 @@
 """`collectors new` writes what works unchanged, and overwrites nothing; `collectors check` tries the contract."""
 
+import json
 import os
 import subprocess
 import sys
-import zipfile
+import sysconfig
+import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 Run = Callable[..., Any]
 TOOLS = Path(sys.executable).parent
+SOURCES = Path(__file__).parents[2] / "src"
 
 
 def outside(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -143,19 +146,42 @@ def test_a_package_is_green_unchanged(project: Path) -> None:
     assert types.returncode == 0, types.stdout
 
 
-def test_an_installed_package_is_found_and_looks(project: Path, tmp_path: Path) -> None:
-    built = outside(TOOLS / "python", "-m", "hatchling", "build", "-t", "wheel", cwd=project)
-    assert built.returncode == 0, built.stderr
-    with zipfile.ZipFile(next((project / "dist").glob("*.whl"))) as wheel:
-        wheel.extractall(tmp_path / "site")
-    (tmp_path / "subject.txt").write_text("a line\n")
-    (tmp_path / "settings.yaml").write_text("path: subject.txt\n")
-    installed = {"PYTHONPATH": str(tmp_path / "site")}
-    words = ("collectors", "check", "acme.backup-age", "--settings", "settings.yaml")
-    kept = outside(TOOLS / "muniment", *words, cwd=tmp_path, **installed)
+@pytest.fixture(scope="module")
+def installed(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment of its own, into which pip built and installed the package, without a network.
+
+    Muniment and what else is needed to build are those of this environment, which the new one can see.
+    """
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin/python"
+    site = outside(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).stdout.strip()
+    (Path(site) / "ours.pth").write_text("\n".join([sysconfig.get_path("purelib"), str(SOURCES), ""]))
+    pip = (python, "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--no-cache-dir")
+    made = outside(*pip, project, cwd=folder)
+    assert made.returncode == 0, made.stderr
+    return python
+
+
+def test_an_installed_package_is_found_looks_and_is_pinned_until_it_changes(installed: Path, root: Path) -> None:
+    def command(*words: object) -> subprocess.CompletedProcess[str]:
+        return outside(installed, "-c", "from muniment.cli.main import main; main()", *words, cwd=root)
+
+    (root / "subject.txt").write_text("a line\n")
+    (root / "settings.yaml").write_text("path: subject.txt\n")
+    kept = command("collectors", "check", "acme.backup-age", "--settings", "settings.yaml")
     assert (kept.returncode, "✓ pass Lines: 1." in kept.stdout) == (0, True), kept.stderr
-    listed = outside(TOOLS / "muniment", "collectors", "list", cwd=tmp_path, **installed)
-    assert "muniment-acme-backup-age 0.1.0" in listed.stdout
+    (root / "controls/backup.yaml").write_text(
+        "controls:\n- adapt: BCK-1\n  owner: Ada\n  checks:\n"
+        "  - {id: backup, collector: acme.backup-age, settings: {path: subject.txt}}\n"
+    )
+    assert command("collectors", "lock").returncode == 0
+    assert command("collectors", "diff").returncode == 0
+    [module] = installed.parents[1].glob("lib/python*/site-packages/muniment_acme_backup_age/__init__.py")
+    module.write_text(module.read_text() + "# changed\n")
+    [record] = json.loads(command("collect", "backup", "--json").stdout)["records"]
+    assert record["method"]["package"] == "muniment-acme-backup-age 0.1.0"
+    assert (record["method"]["pinned"], record["outcome"]["verdict"]["status"]) == ("changed", "pass")
 
 
 SLOPPY = '''
@@ -203,6 +229,14 @@ def test_check_names_each_broken_promise(sloppy: Path, muniment: Run) -> None:
     document = muniment(*words, "--json").json
     assert (document["schema"], document["kept"]) == ("muniment.contract/1", False)
     assert [each["promise"] for each in document["promises"] if each["broken"]] == ["described", "pure"]
+
+
+def test_doctor_names_the_settings_that_say_nothing_of_themselves_with_file_and_line(
+    sloppy: Path, muniment: Run
+) -> None:
+    line = SLOPPY[: SLOPPY.index("depth: int")].count("\n") + 1
+    words = f"these settings say nothing of themselves: sloppy.py:{line}: depth"
+    assert words in muniment("-w", sloppy, "doctor").words
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,40 @@ def test_a_collector_whose_dependency_is_missing_is_named_with_its_line(tmp_path
     assert outcome.where == "bad.py:1"
 
 
+NO_SENSE = {
+    "Collector[Policy, Text]": (
+        "Collector",
+        "PolicyFile does not say what its settings and facts are: `Collector[Settings, Facts]`",
+        "class PolicyFile",
+    ),
+    "def assess(": (
+        "def judge(",
+        "acme.bad of collectors/bad.py is not a complete Collector",
+        "class PolicyFile",
+    ),
+    "seconds = 0.5": (
+        'seconds = "many"',
+        "asking acme.bad what it is failed: ValueError: could not convert string to float: 'many'",
+        None,
+    ),
+    "    seconds = 0.5\n": (
+        "    seconds = -1\n",
+        "asking acme.bad what it is failed: ValueError: `seconds` is -1; it may be up to 86400",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("old", NO_SENSE)
+def test_a_class_that_makes_no_sense_is_one_errored_record_that_says_why(tmp_path: Path, old: str) -> None:
+    new, words, line = NO_SENSE[old]
+    source = GOOD.replace(old, new)
+    outcome = errored(seen_through(tmp_path, source))
+    assert (outcome.cause, outcome.message) == ("collector.broken", words)
+    if line:
+        assert outcome.where == f"bad.py:{line_of(source, line)}"
+
+
 def test_a_setting_that_the_collector_does_not_have_is_named(tmp_path: Path) -> None:
     outcome = errored(seen_through(tmp_path, GOOD, settings={"pth": "policy.md"}))
     assert outcome.cause == "collector.settings"
