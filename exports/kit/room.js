@@ -1,8 +1,115 @@
 "use strict";
 // One table of words for each language; the page has no others.
 const WORDS = {
-  en: { verify: "Verification", working: "Verifying…", key: "Key fingerprint that you were told (SHA256:…)", again: "Verify again", evidence: "Evidence", search: "Search", criterion: "Criterion", control: "Control", status: "Status", from: "From", to: "To", record: "Record", subject: "Subject", collected: "Collected", says: "Verdict", note: "Your note on this record", save: "Save notes as a file", language: "Language", all: "all", good: "✓ Every record is in the signed log, unaltered.", bad: "✗ Faults: ", own: "The key was taken from this page itself: compare it with what you were told, and enter it above. Key: ", limits: "This does not show that the key was in the right hands, or what the true time was.", shown: (n, all) => `${n} of ${all} records`, cut: "; the first 200 are listed, narrow the search for the others", fine: "This record is as the log has it.", pass: "✓ pass", fail: "✗ fail", inconclusive: "? inconclusive", not_applicable: "– not applicable" },
-  fr: { verify: "Vérification", working: "Vérification en cours…", key: "Empreinte de la clé qui vous a été communiquée (SHA256:…)", again: "Vérifier à nouveau", evidence: "Preuves", search: "Rechercher", criterion: "Critère", control: "Contrôle", status: "Statut", from: "Du", to: "Au", record: "Preuve", subject: "Objet", collected: "Collectée", says: "Verdict", note: "Votre note sur cette preuve", save: "Enregistrer les notes dans un fichier", language: "Langue", all: "tous", good: "✓ Chaque preuve figure dans le journal signé, inchangée.", bad: "✗ Anomalies : ", own: "La clé provient de cette page même : comparez-la à celle qui vous a été communiquée, et saisissez-la ci-dessus. Clé : ", limits: "Ceci ne montre ni que la clé était entre de bonnes mains, ni quelle était l’heure exacte.", shown: (n, all) => `${n} preuves sur ${all}`, cut: " ; les 200 premières sont listées, affinez la recherche pour les autres", fine: "Cette preuve est telle que dans le journal.", pass: "✓ conforme à l’attendu", fail: "✗ échec", inconclusive: "? non concluant", not_applicable: "– sans objet" },
+  en: {
+    draw: "Draw a sample",
+    drawn_from: "Drawn are records of the list above that stand for the period. Your words are mixed with the root of the log, so that nobody can choose what comes; the same words draw the same records, here and with “muniment sample”.",
+    your_words: "Words of yours",
+    method: "Method",
+    random: "random",
+    systematic: "systematic",
+    size: "Size",
+    do_draw: "Draw",
+    too_many: (n, all) => `${n} cannot be drawn from ${all}`,
+    no_words: "Say some words first.",
+    drawn: (n, all, digest) => `${n} of ${all}; digest of the population: sha256:${digest}`,
+    verify: "Verification",
+    working: "Verifying…",
+    key: "Key fingerprint that you were told (SHA256:…)",
+    again: "Verify again",
+    evidence: "Evidence",
+    search: "Search",
+    criterion: "Criterion",
+    control: "Control",
+    status: "Status",
+    from: "From",
+    to: "To",
+    record: "Record",
+    subject: "Subject",
+    collected: "Collected",
+    says: "Verdict",
+    note: "Your note on this record",
+    save: "Save notes as a file",
+    language: "Language",
+    all: "all",
+    good: "✓ Every record is in the signed log, unaltered.",
+    bad: "✗ Faults: ",
+    own: "The key was taken from this page itself: compare it with what you were told, and enter it above. Key: ",
+    limits: "This does not show that the key was in the right hands, or what the true time was.",
+    shown: (n, all) => `${n} of ${all} records`,
+    cut: "; the first 200 are listed, narrow the search for the others",
+    fine: "This record is as the log has it.",
+    pass: "✓ pass",
+    fail: "✗ fail",
+    inconclusive: "? inconclusive",
+    not_applicable: "– not applicable",
+    faults: {},
+  },
+  fr: {
+    draw: "Tirer un échantillon",
+    drawn_from: "Le tirage porte sur les preuves de la liste ci-dessus qui valent pour la période. Vos mots sont mêlés à la racine du journal : personne ne peut choisir ce qui sort ; les mêmes mots tirent les mêmes preuves, ici et avec « muniment sample ».",
+    your_words: "Vos mots",
+    method: "Méthode",
+    random: "aléatoire",
+    systematic: "systématique",
+    size: "Taille",
+    do_draw: "Tirer",
+    too_many: (n, all) => `impossible d’en tirer ${n} sur ${all}`,
+    no_words: "Dites d’abord quelques mots.",
+    drawn: (n, all, digest) => `${n} sur ${all} ; condensat de la population : sha256:${digest}`,
+    verify: "Vérification",
+    working: "Vérification en cours…",
+    key: "Empreinte de la clé qui vous a été communiquée (SHA256:…)",
+    again: "Vérifier à nouveau",
+    evidence: "Preuves",
+    search: "Rechercher",
+    criterion: "Critère",
+    control: "Contrôle",
+    status: "Statut",
+    from: "Du",
+    to: "Au",
+    record: "Preuve",
+    subject: "Objet",
+    collected: "Collectée",
+    says: "Verdict",
+    note: "Votre note sur cette preuve",
+    save: "Enregistrer les notes dans un fichier",
+    language: "Langue",
+    all: "tous",
+    good: "✓ Chaque preuve figure dans le journal signé, inchangée.",
+    bad: "✗ Anomalies : ",
+    own: "La clé provient de cette page même : comparez-la à celle qui vous a été communiquée, et saisissez-la ci-dessus. Clé : ",
+    limits: "Ceci ne montre ni que la clé était entre de bonnes mains, ni quelle était l’heure exacte.",
+    shown: (n, all) => `${n} preuves sur ${all}`,
+    cut: " ; les 200 premières sont listées, affinez la recherche pour les autres",
+    fine: "Cette preuve est telle que dans le journal.",
+    pass: "✓ conforme",
+    fail: "✗ non conforme",
+    inconclusive: "? non concluant",
+    not_applicable: "– sans objet",
+    faults: {
+      "checkpoint.differs": "le manifeste parle d’un autre point de contrôle",
+      "decision.unproven": "rien ne prouve que cette décision figure ainsi dans le journal",
+      "file.altered": "le fichier n’est pas celui que décrit le manifeste",
+      "file.extra": "le fichier n’est pas dans le manifeste",
+      "file.missing": "le fichier manque",
+      "manifest.malformed": "ce n’est pas le manifeste d’un dossier",
+      "note.malformed": "le point de contrôle est illisible",
+      "note.signature": "le point de contrôle n’est pas signé par une clé à laquelle vous vous fiez",
+      "pack.malformed": "le dossier est illisible",
+      "proofs.malformed": "les preuves d’inclusion sont illisibles",
+      "record.altered": "la preuve a été altérée",
+      "record.extra": "il y a plus de preuves que n’en liste le manifeste",
+      "record.left_out": "l’exécution a fait cette preuve, et le dossier ne l’a pas",
+      "record.missing": "la preuve est listée et absente",
+      "record.unproven": "rien ne prouve que cette preuve figure dans le journal",
+      "run.left_out": "les exécutions précédentes ne sont pas toutes dans le dossier",
+      "run.unproven": "rien ne prouve que cette exécution figure ainsi dans le journal",
+      "seal.broken": "le manifeste n’est pas ce qui a été signé, ou sa signature est illisible",
+      "seal.unknown_key": "la clé n’est pas de celles auxquelles vous vous fiez",
+      unchecked: "ce navigateur ne peut rien vérifier ici : employez verify.py",
+    },
+  },
 };
 const $ = (id) => document.getElementById(id);
 const utf8 = new TextEncoder(), text = (bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -80,6 +187,21 @@ async function holds(log, line, leaf, path) {
   return last === 0 && same(value, log.root);
 }
 
+// The ids of the records that a run of the period made for these checks: all of its plan that it does not call missing.
+function promises(start, end, checks) {
+  const plan = start.plan, period = manifest.pack.period;
+  if (!end || earlier(manifest.pack.generated_at, end.ended) || !within(plan.planned, period)) return [];
+  const number = String(start.run).padStart(6, "0"), missing = new Set(end.missing);
+  return plan.tasks.flatMap((task, place) =>
+    checks.has(task.check) && !missing.has(task.id)
+      ? [`EV-${plan.planned.slice(0, 4)}-${number}-${String(place + 1).padStart(4, "0")}`]
+      : []);
+}
+// Instants of RFC 3339 in UTC, whose fractions may differ in length.
+const instant = (s) => { const [whole, fraction = ""] = s.replace("Z", "").split("."); return whole + "." + fraction.padEnd(9, "0"); };
+const earlier = (a, b) => instant(a) < instant(b);
+const within = (at, period) => !earlier(at, period.start) && earlier(at, period.end);
+
 async function check(fault) {
   if (!globalThis.crypto || !crypto.subtle) return fault("unchecked", "the browser", "this browser cannot check anything here: use verify.py");
   const keys = await trusted(fault), print = await signature(keys, fault);
@@ -103,11 +225,14 @@ async function check(fault) {
     const named = id === `DE-${decision.at.slice(0, 4)}-${String(leaf).padStart(6, "0")}`;
     if (!named || (log && !(await holds(log, utf8.encode(canonical(decision)), leaf, paths.get(leaf))))) fault("decision.unproven", id, "no proof shows that the decision is in the log as it stands here");
   }
+  const ids = new Set(manifest.records.map((each) => each.id));
+  const checks = new Set(manifest.findings.flatMap((finding) => finding.checks.map((each) => each.check)));
   let before = null;
   for (const { start, end, end_leaf } of manifest.runs) {
     if (before !== null && start.run !== before + 1) fault("run.left_out", "run " + start.run, "the runs before it are not all in the pack");
     before = start.run;
     if (log && !(await holds(log, utf8.encode(canonical(start)), start.previous_size, paths.get(start.previous_size)) && (!end || await holds(log, utf8.encode(canonical(end)), end_leaf, paths.get(end_leaf))))) fault("run.unproven", "run " + start.run, "no proof shows that the run is in the log as it stands here");
+    for (const promised of promises(start, end, checks)) if (!ids.has(promised)) fault("record.left_out", promised, "the run made this record, and the pack does not have it");
   }
   return print;
 }
@@ -122,16 +247,21 @@ async function verify() {
   document.body.dataset.faults = String(found.length);
   $("verdict").textContent = found.length ? words.bad + found.length : words.good + ($("key").value.trim() ? "" : " " + words.own + print);
   $("verdict").className = found.length ? "fail" : "pass";
-  $("faults").replaceChildren(...found.map((each) => element("li", `${each.code}: ${each.where}: ${each.message}`)));
+  $("faults").replaceChildren(...found.map((each) => element("li", `${each.code}: ${each.where}: ${words.faults[each.code] || each.message}`)));
 }
 
 function element(name, content, className) { const made = document.createElement(name); made.textContent = visible(content); if (className) made.className = className; return made; }
 function options(id, values) { const chosen = $(id).value; $(id).replaceChildren(...["", ...values].map((value) => { const made = element("option", value || words.all); made.value = value; return made; })); $(id).value = chosen; }
 
-function list() {
+function chosen() {
   const want = (id) => $(id).value, query = want("search").toLowerCase();
   const serving = new Set((manifest ? manifest.controls : []).filter((c) => c.mappings.some((m) => m.framework === manifest.framework.id && m.criterion === want("criterion"))).map((c) => c.id));
   const kept = records.filter(({ record, raw }) => (!query || raw.toLowerCase().includes(query)) && (!want("criterion") || record.controls.some((c) => serving.has(c))) && (!want("control") || record.controls.includes(want("control"))) && (!want("status") || status(record) === want("status")) && (!want("from") || record.collected.start.slice(0, 10) >= want("from")) && (!want("to") || record.collected.start.slice(0, 10) <= want("to")));
+  return kept;
+}
+
+function list() {
+  const kept = chosen();
   $("count").textContent = words.shown(kept.length, records.length) + (kept.length > 200 ? words.cut : "");
   $("rows").replaceChildren(...kept.slice(0, 200).map(({ record }) => {
     const row = document.createElement("tr"), first = document.createElement("td"), button = element("button", record.id);
@@ -141,13 +271,42 @@ function list() {
   }));
 }
 const status = (record) => record.outcome.kind === "observed" ? record.outcome.verdict.status : "inconclusive";
+// The time that a record stands for: what its source declares, else that of the look.
+const standsFor = (record) => (record.outcome.origin && record.outcome.origin.stands_for) || record.collected;
 const said = (record) => (record.outcome.kind === "observed" ? record.outcome.verdict.message : record.outcome.message).slice(0, 600);
 
 function show(record) {
   open = record.id; $("view").hidden = false; $("h-view").textContent = visible(record.id);
   const own = faults.filter((each) => each.where === record.id);
-  $("standing").textContent = own.length ? own.map((each) => each.code + ": " + each.message).join("; ") : faults.length ? words.bad + faults.length : words.fine;
+  $("standing").textContent = own.length ? own.map((each) => each.code + ": " + (words.faults[each.code] || each.message)).join("; ") : faults.length ? words.bad + faults.length : words.fine;
   $("json").textContent = visible(JSON.stringify(record, null, 2)); $("note").value = notes.get(record.id) || ""; $("h-view").focus();
+}
+
+// As `muniment sample` draws, random or systematic; docs/sampling.md tells how to do it by hand.
+async function draw() {
+  const said = $("words").value, size = Number($("size").value), root = manifest.checkpoint.root;
+  const ids = chosen().map((each) => each.record).filter((each) => within(standsFor(each).start, manifest.pack.period)).map((each) => each.id).sort();
+  $("sample").replaceChildren();
+  if (!said.trim()) { $("drawn").textContent = words.no_words; return; }
+  if (!(size >= 1 && size <= ids.length && Number.isInteger(size))) { $("drawn").textContent = words.too_many(size, ids.length); return; }
+  const key = async (id) => hex(await hash(utf8.encode(`${said}\n${root}\n${id}`)));
+  let found;
+  if ($("method").value === "systematic") {
+    const start = Number(BigInt("0x" + (await key("")).slice(0, 16)) % BigInt(ids.length));
+    found = Array.from({ length: size }, (_, turn) => ids[Math.floor((start + turn * ids.length) / size) % ids.length]);
+  } else {
+    const keyed = await Promise.all(ids.map(async (id) => [await key(id), id]));
+    found = keyed.sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, size).map(([, id]) => id);
+  }
+  const digest = hex(await hash(utf8.encode(ids.map((id) => id + "\n").join(""))));
+  $("drawn").textContent = words.drawn(size, ids.length, digest);
+  const byId = new Map(records.map((each) => [each.record.id, each.record]));
+  $("sample").replaceChildren(...found.map((id) => {
+    const item = document.createElement("li"), button = element("button", id);
+    button.type = "button"; button.addEventListener("click", () => show(byId.get(id)));
+    item.append(button, " ", element("span", words[status(byId.get(id))], status(byId.get(id))));
+    return item;
+  }));
 }
 
 function save() {
@@ -171,5 +330,6 @@ for (const line of lines) { try { const raw = text(line), record = JSON.parse(ra
 if (manifest) { document.title = visible(`${manifest.pack.organisation}: ${manifest.pack.id}`); $("title").textContent = document.title; $("about").textContent = visible([manifest.pack.mark, manifest.pack.classification, manifest.framework.name, `${manifest.pack.period.start} – ${manifest.pack.period.end}`].filter(Boolean).join(" · ")); }
 for (const id of ["search", "criterion", "control", "status", "from", "to"]) $(id).addEventListener("input", list);
 $("note").addEventListener("input", () => notes.set(open, $("note").value));
+$("draw").addEventListener("click", draw);
 $("again").addEventListener("click", verify); $("save").addEventListener("click", save); $("language").addEventListener("input", translate);
 translate();

@@ -9,7 +9,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Page, expect, sync_playwright
 
-from muniment.evidence import canonical, failed
+from muniment.controls.model import DrawMethod
+from muniment.controls.sampling import draw, listing, population
+from muniment.evidence import canonical, digest, failed
 from muniment.evidence.store.keys import Signer
 from muniment.exports.bundle import signature
 from muniment.exports.room import room
@@ -120,12 +122,44 @@ def test_records_are_found_seen_and_noted_by_keyboard(small, content, opened, tm
     ]
 
 
+@pytest.mark.parametrize("method", [DrawMethod.RANDOM, DrawMethod.SYSTEMATIC])
+def test_the_drawer_draws_what_muniment_draws(method: DrawMethod, small, content, opened) -> None:
+    page, _ = opened(content)
+    control = small.records[0].record.controls[0]
+    page.select_option("#control", control)
+    page.fill("#words", "a headline of today")
+    page.select_option("#method", method.value)
+    page.fill("#size", "4")
+    page.click("#draw")
+    pack = small.pack()
+    cited = [each.stored for each in pack.evidence]
+    items = population(cited, control, pack.identity.period, size=pack.head.size)
+    drawn = draw(items, 4, seed="a headline of today", root=pack.head.root, method=method)
+    expect(page.locator("#sample button")).to_have_text(list(drawn))
+    expect(page.locator("#drawn")).to_contain_text(digest(listing(items)))
+    page.fill("#size", "40000")
+    page.click("#draw")
+    expect(page.locator("#drawn")).to_have_text(f"40000 cannot be drawn from {len(items)}")
+    expect(page.locator("#sample button")).to_have_count(0)
+
+
+def test_a_record_that_a_plan_promises_and_the_pack_lacks_is_named(small, content, opened) -> None:
+    manifest = orjson.loads(content["manifest.json"])
+    gone = manifest["records"].pop()
+    content["manifest.json"] = canonical(manifest)
+    page, _ = opened(content)
+    assert f"record.left_out: {gone['id']}" in page.inner_text("#faults")
+
+
 def test_the_room_speaks_french(content, opened) -> None:
     page, _ = opened(content)
     page.select_option("#language", "fr")
     expect(page.locator("#h-verify")).to_have_text("Vérification")
     expect(page.locator("#verdict")).to_contain_text("Chaque preuve figure dans le journal signé")
     assert page.get_attribute("html", "lang") == "fr"
+    page.fill("#key", "SHA256:" + "A" * 43)
+    page.click("#again")
+    expect(page.locator("#faults")).to_contain_text("la clé n’est pas de celles")
 
 
 def test_hostile_evidence_is_text_and_what_hides_is_shown(sampled, opened) -> None:
