@@ -1,7 +1,7 @@
 """`muniment anchor`: have the head of the store held outside, or say how that stands."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +11,12 @@ import typer
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from cryptography.x509 import Certificate
+
     from muniment.cli.desk import Desk
+    from muniment.controls.model import Anchoring, Authority
     from muniment.evidence.errors import MunimentError
-    from muniment.evidence.store import Checkpoint
+    from muniment.evidence.store import Checkpoint, Fault
     from muniment.evidence.store.anchor import AnchorState
     from muniment.evidence.store.remote import Remote
 
@@ -82,7 +85,7 @@ def targets(desk: "Desk") -> "tuple[Target, ...]":
     anchoring = desk.workspace.anchoring
     if anchoring is None:
         return ()
-    stamped = (_authority(desk),) if anchoring.authority is not None else ()
+    stamped = (_authority(desk, each, first=not at) for at, each in enumerate(anchoring.authorities))
     return (*stamped, *(_remote(desk, reference) for reference in anchoring.remotes))
 
 
@@ -90,7 +93,45 @@ def standings(desk: "Desk") -> "dict[str, AnchorState]":
     """How each anchor stands, by our own notes."""
     from muniment.evidence.store.anchor import anchor_state
 
-    return {target.name: anchor_state(desk.store.path, target.name) for target in targets(desk)}
+    names = [target.name for target in targets(desk)]
+    anchoring = desk.workspace.anchoring
+    if anchoring is not None and WITNESS in anchoring.require:
+        names.append(WITNESS)
+    return {name: anchor_state(desk.store.path, name) for name in names}
+
+
+def pinned_certificates(anchoring: "Anchoring | None") -> "tuple[Certificate, ...]":
+    """The certificates of all authorities that the workspace names.
+
+    Raises:
+        UsageError: a file of them cannot be read.
+    """
+    from muniment.evidence.store.timestamp import load_certificates
+
+    authorities = anchoring.authorities if anchoring else ()
+    return tuple(each for authority in authorities for each in load_certificates(authority.certificates))
+
+
+def held_by_notes(desk: "Desk") -> dict[str, int]:
+    """Kind of anchor → how many leaves are held, by our own notes."""
+    held: dict[str, int] = {}
+    for name, state in standings(desk).items():
+        kind = name.partition(" ")[0]
+        held[kind] = max(held.get(kind, 0), state.size)
+    return held
+
+
+def policy_faults(desk: "Desk", held: Mapping[str, int]) -> "tuple[Fault, ...]":
+    """The required kinds of anchor for which the head waits longer than muniment.yaml allows."""
+    from datetime import timedelta
+
+    from muniment.evidence.store.anchor import overdue
+
+    anchoring = desk.workspace.anchoring
+    if anchoring is None or not anchoring.require:
+        return ()
+    entries = desk.store.entries(since=min(held.get(kind, 0) for kind in anchoring.require))
+    return tuple(overdue(anchoring.require, held, entries, desk.clock(), timedelta(seconds=anchoring.max_age)))
 
 
 def remote_at(reference: str, base: Path) -> "Remote":
@@ -163,19 +204,19 @@ def _hold(desk: "Desk", target: Target) -> "MunimentError | None":
     return None
 
 
-def _authority(desk: "Desk") -> Target:
+def _authority(desk: "Desk", authority: "Authority", *, first: bool) -> Target:
+    import hashlib
+
     from muniment.evidence.errors import IntegrityError
     from muniment.evidence.store import anchor as anchors
     from muniment.evidence.store.timestamp import ask_authority, believe_token, load_certificates
 
-    anchoring = desk.workspace.anchoring
-    assert anchoring is not None and anchoring.authority is not None  # noqa: S101 - who calls has looked
-    assert anchoring.certificates is not None  # noqa: S101 - the file's model keeps the two together
-    url, certificates = anchoring.authority, anchoring.certificates
+    url = authority.url
+    mark = "" if first else hashlib.sha256(url.encode()).hexdigest()[:8]
 
     def hold(checkpoint: "Checkpoint") -> "tuple[int, datetime]":
         token = ask_authority(url, checkpoint.note)
-        believe_token(token, load_certificates(certificates), where=url)
+        believe_token(token, load_certificates(authority.certificates), where=url)
         if abs(token.at - desk.clock()) > anchors.CLOCK_TOLERANCE:
             raise IntegrityError(
                 "our clock and the authority's differ by more than five minutes, so its timestamp is not kept",
@@ -183,7 +224,7 @@ def _authority(desk: "Desk") -> Target:
                 mend="set the clock: later records would look backdated",
                 code="anchor.clock",
             )
-        anchors.keep_token(desk.store.path, checkpoint.size, token)
+        anchors.keep_token(desk.store.path, checkpoint.size, token, mark=mark)
         return checkpoint.size, token.at
 
     return Target(f"timestamp {url}", hold)

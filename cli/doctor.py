@@ -188,7 +188,7 @@ def _pin(desk: "Desk") -> Line:
 
 
 def _anchors(desk: "Desk") -> Line:
-    from muniment.cli.anchoring import remote_at, standing, standings
+    from muniment.cli.anchoring import held_by_notes, policy_faults, remote_at, standing, standings
     from muniment.evidence.errors import CouldNotLook
     from muniment.evidence.store.remote import look_at_remote, rewriting_is_refused
     from muniment.evidence.store.timestamp import load_certificates
@@ -197,8 +197,8 @@ def _anchors(desk: "Desk") -> Line:
     if anchoring is None:
         mend = "name a timestamp authority or a second repository under `anchors` in muniment.yaml"
         return Line("anchors", "warn", "nobody outside holds the store: a rewritten history cannot be seen", mend)
-    if anchoring.certificates is not None:
-        load_certificates(anchoring.certificates)
+    for authority in anchoring.authorities:
+        load_certificates(authority.certificates)
     for reference in anchoring.remotes:
         remote = remote_at(reference, desk.root)
         with contextlib.suppress(CouldNotLook):  # our own notes say since when
@@ -206,6 +206,9 @@ def _anchors(desk: "Desk") -> Line:
         if rewriting_is_refused(remote) is False:
             mend = f"git -C {remote.shown} config receive.denyNonFastForwards true, and receive.denyDeletes true"
             return Line("anchors", "warn", f"{remote.shown} lets its history be rewritten", mend)
+    overdue = policy_faults(desk, held_by_notes(desk))
+    if overdue:
+        return Line("anchors", "fail", "\n".join(each.message for each in overdue), "muniment anchor")
     size, states = desk.store.checkpoint().size, standings(desk)
     words = "\n".join(standing(name, size, state) for name, state in states.items())
     if all(state.size >= size for state in states.values()):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from muniment.cli.desk import Desk
     from muniment.controls.model import Framework
     from muniment.evidence import Code, Period
-    from muniment.exports.model import Pack
+    from muniment.evidence.store import VerifyReport
+    from muniment.exports.model import Held, Pack
     from muniment.exports.write import PackFile
 
 FOLDER = "packs"
@@ -139,6 +140,7 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
     Raises:
         IntegrityError: the store is not what was signed; no pack is built from it.
     """
+    from muniment.cli.anchoring import pinned_certificates
     from muniment.controls.assess import assess
     from muniment.controls.catalog import load_library
     from muniment.evidence.errors import IntegrityError
@@ -149,7 +151,10 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
 
     store, workspace = desk.store, desk.workspace
     report = verify_store(
-        store.path, desk.trust, progress=lambda done, total: progress("Verifying the store", done, total)
+        store.path,
+        desk.trust,
+        authorities=pinned_certificates(workspace.anchoring),
+        progress=lambda done, total: progress("Verifying the store", done, total),
     )
     if not report.ok:
         first = report.faults[0]
@@ -175,6 +180,7 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
             note=checkpoint.note,
             commit=store.commit,
             trust=desk.trust,
+            anchors=_held(desk, report),
         ),
         prove=store.proof,
         period=asked.period,
@@ -196,6 +202,21 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
 
 def _in(shown: "Bar") -> Progress:
     return lambda stage, done, total: shown(done, total, stage)
+
+
+def _held(desk: "Desk", report: "VerifyReport") -> "tuple[Held, ...]":
+    """The newest head that each kind of anchor holds: timestamps as they were verified, the others by our notes."""
+    from muniment.cli.anchoring import standings
+    from muniment.exports.model import Held
+
+    stamped = [Held("timestamp", each.size, each.at) for each in (*report.anchors, *report.waiting) if each.trusted]
+    noted = [
+        Held(name.partition(" ")[0], state.size, state.at)
+        for name, state in standings(desk).items()
+        if state.at is not None and not name.startswith("timestamp ")
+    ]
+    newest = {each.kind: each for each in sorted([*stamped, *noted], key=lambda each: (each.size, each.at))}
+    return tuple(newest[kind] for kind in sorted(newest))
 
 
 def _framework(desk: "Desk", name: str) -> "Framework":

@@ -202,12 +202,14 @@ def _tell_status(
 
 def _tell_anchors(console: "Console", desk: "Desk") -> None:
     """How far the store is held outside, by our own notes: nobody is asked."""
-    from muniment.cli.anchoring import standing, standings
+    from muniment.cli.anchoring import held_by_notes, policy_faults, standing, standings
     from muniment.cli.console import visible
 
     size, states = desk.store.checkpoint().size, standings(desk)
     for at, (name, state) in enumerate(states.items()):
         console.print(("" if at else "\n") + visible(f"Anchored outside, {standing(name, size, state)}"))
+    for fault in policy_faults(desk, held_by_notes(desk)):
+        console.print(visible(f"Not anchored as required: {fault.message}."))
 
 
 def _criteria_words(rows: "Iterable[CriterionResult]") -> str:

@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+    from muniment.cli.desk import Desk
     from muniment.evidence.store import Checkpoint, Fault, Trust, VerifyReport
     from muniment.evidence.store.witness import WitnessFile
     from muniment.exports.verify import PackReport
@@ -70,7 +71,8 @@ def verify(
     if target.is_dir():
         witnesses = tuple(read_witness(each) for each in witness or ())
         outside = Outside(_authorities(context, authority), tuple(remote or ()), witnesses, _newest(since))
-        return _verify_store(target, pinned, outside, as_json=as_json)
+        own = desk_of(context) if path is None else None
+        return _verify_store(target, pinned, outside, own, as_json=as_json)
     if remote or witness or since:
         raise UsageError("a pack is held against no repository, witness or checkpoint", mend="name the store with them")
     return _verify_pack(target, pinned, as_json=as_json)
@@ -111,6 +113,7 @@ def _newest(since: Path | None) -> "Checkpoint | None":
 
 def _authorities(context: typer.Context, named: Path | None) -> "tuple[Certificate, ...]":
     """The certificates that were named, or the workspace's; none where there is neither."""
+    from muniment.cli.anchoring import pinned_certificates
     from muniment.cli.desk import desk_of
     from muniment.evidence.errors import UsageError
     from muniment.evidence.store.timestamp import load_certificates
@@ -121,10 +124,10 @@ def _authorities(context: typer.Context, named: Path | None) -> "tuple[Certifica
         anchoring = desk_of(context).workspace.anchoring
     except UsageError:
         return ()
-    return load_certificates(anchoring.certificates) if anchoring and anchoring.certificates else ()
+    return pinned_certificates(anchoring)
 
 
-def _verify_store(path: Path, trust: "Trust | None", outside: Outside, *, as_json: bool) -> int:
+def _verify_store(path: Path, trust: "Trust | None", outside: Outside, own: "Desk | None", *, as_json: bool) -> int:
     from muniment.cli.console import bar
     from muniment.cli.words import counted
     from muniment.evidence.store import verify_store
@@ -139,7 +142,10 @@ def _verify_store(path: Path, trust: "Trust | None", outside: Outside, *, as_jso
             progress=shown,
         )
     held_against = [_against(path, reference) for reference in outside.remotes]
-    report = replace(report, faults=(*report.faults, *(each for each in held_against if not isinstance(each, dict))))
+    outer = [each for each in held_against if not isinstance(each, dict)]
+    if own is not None:
+        outer += _overdue(own, report, outside, [each for each in held_against if isinstance(each, dict)])
+    report = replace(report, faults=(*report.faults, *outer))
     held = sum(anchor.trusted for anchor in report.anchors)
     words = f"{counted(report.runs, 'run')}, {counted(report.records, 'record')}, {counted(held, 'trusted timestamp')}"
     facts = {"kind": "store", "runs": report.runs, "records": report.records, "pinned": report.pinned}
@@ -154,6 +160,21 @@ def _verify_store(path: Path, trust: "Trust | None", outside: Outside, *, as_jso
     facts |= {"witnessed": sum(len(each.lines) for each in outside.witnesses)}
     facts |= {"remotes": [each for each in held_against if isinstance(each, dict)]}
     return _tell(path, report, words, facts, as_json=as_json)
+
+
+def _overdue(
+    own: "Desk", report: "VerifyReport", outside: Outside, remotes: "list[dict[str, Any]]"
+) -> "tuple[Fault, ...]":
+    """What muniment.yaml requires and is not there: timestamps by the tokens, the others by what was given or noted."""
+    from muniment.cli.anchoring import held_by_notes, policy_faults
+
+    held = held_by_notes(own)
+    held["timestamp"] = max((each.size for each in (*report.anchors, *report.waiting) if each.trusted), default=0)
+    if remotes:
+        held["remote"] = max(each["size"] for each in remotes)
+    if outside.witnesses:
+        held["witness"] = max((line.checkpoint.size for file in outside.witnesses for line in file.lines), default=0)
+    return policy_faults(own, held) if report.ok else ()
 
 
 def _against(path: Path, reference: str) -> "Fault | dict[str, Any]":

@@ -72,15 +72,30 @@ class Keys(Frozen):
     trust: FileReference = "file:trust.json"
 
 
+AuthorityUrl = Annotated[
+    str, Field(pattern=r"^https?://[^\s/@]+(/[^\s@]*)?$", description="The authority's URL, without a password")
+]
+AnchorKind = Literal["timestamp", "remote", "witness"]
+
+
+class AuthorityRow(Frozen):
+    """A further authority."""
+
+    url: AuthorityUrl
+    certificates: FileReference = Field(description="Its root certificate as PEM, got on another way")
+
+
 class Anchors(Frozen):
     """Who outside holds the head of the store: an authority stamps it (RFC 3161), a second repository takes it."""
 
-    authority: str | None = Field(
-        None, pattern=r"^https?://[^\s/@]+(/[^\s@]*)?$", description="The authority's URL, without a password"
-    )
+    authority: AuthorityUrl | None = None
     certificates: FileReference | None = Field(None, description="Its root certificate as PEM, got on another way")
+    authorities: tuple[AuthorityRow, ...] = Field((), description="Further authorities, each of which stamps each head")
     remotes: tuple[str, ...] = Field(
         (), description="Git repositories that refuse rewriting: a URL, a path, or `env:NAME` where it has a secret"
+    )
+    require: tuple[AnchorKind, ...] = Field(
+        (), description="The kinds of anchor without which a head that is older than max_age does not verify"
     )
     max_age: Duration = Field(86_400, description="How long a head may wait for its anchors")
 
@@ -88,8 +103,12 @@ class Anchors(Frozen):
     def _something(self) -> Self:
         if (self.authority is None) != (self.certificates is None):
             raise ValueError("an authority and its certificates go together: write both, or neither")
-        if self.authority is None and not self.remotes:
-            raise ValueError("name an authority with its certificates, or remotes")
+        stamped = self.authority is not None or self.authorities
+        if not (stamped or self.remotes or self.require):
+            raise ValueError("name an authority with its certificates, remotes, or what is required")
+        for kind, named in (("timestamp", stamped), ("remote", self.remotes)):
+            if kind in self.require and not named:
+                raise ValueError(f"a {kind} is required, and none is named")
         return self
 
     @field_validator("remotes")

@@ -453,16 +453,24 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Anchoring:
-    """Who outside holds the store's head, by which certificates an authority is known, how old an unheld head may be.
+class Authority:
+    """A timestamp authority, and the file of the certificates that it is known by."""
 
-    `remotes` are URLs, absolute paths or `env:NAME`.
+    url: str
+    certificates: Path
+
+
+@dataclass(frozen=True)
+class Anchoring:
+    """Who outside holds the store's head, and how old a head may be without an anchor of each required kind.
+
+    `remotes` are URLs, absolute paths or `env:NAME`; `require` holds `timestamp`, `remote` or `witness`.
     """
 
-    authority: str | None
-    certificates: Path | None
+    authorities: tuple[Authority, ...]
+    remotes: tuple[str, ...]
+    require: tuple[str, ...]
     max_age: int  # seconds
-    remotes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

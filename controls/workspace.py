@@ -39,6 +39,7 @@ from muniment.controls.files import (
 from muniment.controls.model import (
     AcceptedException,
     Anchoring,
+    Authority,
     Claim,
     Control,
     Decision,
@@ -335,9 +336,14 @@ def _anchoring(root: Path, written: Manifest) -> Anchoring | None:
     anchors = written.anchors
     if anchors is None:
         return None
-    certificates = None if anchors.certificates is None else _referred(root, anchors.certificates)
-    remotes = tuple(_located(root, each) for each in anchors.remotes)
-    return Anchoring(anchors.authority, certificates, anchors.max_age, remotes)
+    first = [] if anchors.authority is None else [(anchors.authority, str(anchors.certificates))]
+    named = first + [(row.url, row.certificates) for row in anchors.authorities]
+    return Anchoring(
+        authorities=tuple(Authority(url, _referred(root, certificates)) for url, certificates in named),
+        remotes=tuple(_located(root, each) for each in anchors.remotes),
+        require=anchors.require,
+        max_age=anchors.max_age,
+    )
 
 
 def _located(root: Path, remote: str) -> str:

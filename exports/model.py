@@ -53,6 +53,18 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Held:
+    """The newest head of the log that an anchor holds: of which kind, how many entries, and since when.
+
+    A `timestamp` was verified; what a `remote` or a `witness` holds is known from the organisation's own notes.
+    """
+
+    kind: str
+    size: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Head:
     """The head of the log that the pack rests on: `root` is `sha256:…` over `size` leaves, `note` the signed text."""
 
@@ -62,6 +74,7 @@ class Head:
     note: str
     commit: str
     trust: Trust
+    anchors: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True)

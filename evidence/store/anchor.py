@@ -5,8 +5,9 @@ A token is fetched after the commit that it stamps, so it can only be stored by 
 folder would make each commit dearer than the one before.
 """
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 CLOCK_TOLERANCE = timedelta(minutes=5)  # how far two honest clocks may differ
 _STATE = "state.json"
-_NAME = re.compile(r"([0-9]{1,18})\.tsr")
+_UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
+_NAME = re.compile(r"([0-9]{1,18})(?:-[0-9a-f]{8})?\.tsr")
 
 
 class AnchorState(Frozen):
@@ -65,6 +67,14 @@ class Claim:
     where: str
 
 
+@dataclass(frozen=True)
+class Entered:
+    """A commit of the log: how many leaves it led to, and when it says that it was made."""
+
+    size: int
+    at: datetime
+
+
 @dataclass
 class Sighted:
     """What an examination of the log came across that anchors are held against."""
@@ -72,6 +82,7 @@ class Sighted:
     notes: dict[int, str] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
     files: list[tuple[str, bytes]] = field(default_factory=list)
+    entries: list[Entered] = field(default_factory=list)
 
 
 def anchor_state(store: Path, name: str) -> AnchorState:
@@ -79,13 +90,13 @@ def anchor_state(store: Path, name: str) -> AnchorState:
     return _states(store).anchors.get(name, AnchorState())
 
 
-def keep_token(store: Path, size: int, token: Token) -> None:
-    """Let a token wait for the next run.
+def keep_token(store: Path, size: int, token: Token, *, mark: str = "") -> None:
+    """Let a token wait for the next run. `mark`, eight hexadecimal digits, tells the tokens of authorities apart.
 
     Raises:
         StoreFault: it cannot be written.
     """
-    _write(store, f"{size}.tsr", token.answer)
+    _write(store, f"{size}-{mark}.tsr" if mark else f"{size}.tsr", token.answer)
 
 
 def note_anchored(store: Path, name: str, size: int, at: datetime) -> None:
@@ -141,6 +152,41 @@ def unknown_sizes(sighted: Sighted) -> list[int]:
     """The sizes that tokens stamp and whose checkpoints were not met."""
     matches = (_NAME.fullmatch(path.rpartition("/")[2]) for path, _ in sighted.files)
     return [int(match[1]) for match in matches if match and int(match[1]) not in sighted.notes]
+
+
+def waiting_anchors(store: Path, notes: Mapping[int, str], roots: "tuple[Certificate, ...]") -> Iterator[Anchor]:
+    """The anchors among the tokens that no run has stored yet. One that does not hold is no fault yet."""
+    for name, data in waiting(store).items():
+        with contextlib.suppress(MunimentError):
+            yield _anchor(f"{ANCHORS}/{name}", data, notes, roots)
+
+
+def overdue(
+    required: Sequence[str], held: Mapping[str, int], entries: Iterable[Entered], at: datetime, max_age: timedelta
+) -> Iterator[Fault]:
+    """The required kinds of anchor for which a head waits longer than it may.
+
+    Args:
+        required: `timestamp`, `remote`, `witness`.
+        held: how many leaves the anchors of a kind hold.
+        entries: the commits of the log, at least those that some kind does not hold.
+        at: now.
+        max_age: how long a head may wait.
+    """
+    known = tuple(entries)
+    for kind in required:
+        size = held.get(kind, 0)
+        since = min((entry.at for entry in known if entry.size > size), default=None)
+        if since is not None and at - since > max_age:
+            what = f"what was written since {rfc3339(since)} has no {kind}; the policy allows {_spelled(max_age)}"
+            yield Fault("anchor.overdue", f"beyond {size} leaves", what)
+
+
+def _spelled(age: timedelta) -> str:
+    seconds = int(age.total_seconds())
+    unit, size = next((name, size) for name, size in _UNITS if seconds % size == 0)
+    count = seconds // size
+    return f"{count} {unit if count != 1 else unit.removesuffix('s')}"
 
 
 def _anchor(path: str, data: bytes, notes: Mapping[int, str], roots: "tuple[Certificate, ...]") -> Anchor:

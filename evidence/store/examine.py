@@ -18,7 +18,7 @@ from muniment.evidence.errors import IntegrityError
 from muniment.evidence.model import digest
 from muniment.evidence.record import End, Start
 from muniment.evidence.store import layout, naming, sshsig, statement
-from muniment.evidence.store.anchor import Claim, Sighted
+from muniment.evidence.store.anchor import Claim, Entered, Sighted
 from muniment.evidence.store.changes import Changes, changes_between
 from muniment.evidence.store.database import Database, ObjectDamaged
 from muniment.evidence.store.fault import Fault, place, run_place
@@ -121,6 +121,7 @@ class Examiner:
         """Anchors that this commit stored, and the time that it claims. What cannot be read is told elsewhere."""
         entry = covering.predicate
         self.sighted.claims.append(Claim(entry.first_leaf, entry.at, where))
+        self.sighted.entries.append(Entered(entry.size, entry.at))
         for path in covering.digests:
             if path.startswith(f"{layout.ANCHORS}/"):
                 data = self._file(covering, changes, path).data

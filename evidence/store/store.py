@@ -237,6 +237,13 @@ class Store:
         """Every commit of the log, oldest first."""
         return self._log.history()
 
+    def entries(self, *, since: int = 0) -> Iterator[anchor.Entered]:
+        """The commits that led beyond `since` leaves, oldest first, and when each says that it was made."""
+        trust = self.trust()
+        for entry in self.history():
+            if entry.size > since:
+                yield anchor.Entered(entry.size, self._log.statement(entry, trust).predicate.at)
+
     def runs(self, *, since: int = 0) -> Iterator[StoredRun]:
         """All runs in the order of their numbers, or those that have a leaf at or after `since`.
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.store import layout
-from muniment.evidence.store.anchor import Anchor, judge_anchors, unknown_sizes
+from muniment.evidence.store.anchor import Anchor, Entered, judge_anchors, unknown_sizes, waiting_anchors
 from muniment.evidence.store.database import Database
 from muniment.evidence.store.examine import Examiner
 from muniment.evidence.store.fault import Fault, place
@@ -40,7 +40,8 @@ class VerifyReport:
     """What verification found. `pinned` says whether the keys were given by the reader or taken from the store itself.
 
     `open_runs` began and never ended; `unknown` names signed leaves of kinds that this version does not know. Neither
-    is a fault. `anchors` are the timestamps that hold.
+    is a fault. `anchors` are the timestamps that hold, `waiting` those that no run has stored yet; `entries` are the
+    commits.
     """
 
     checkpoint: Checkpoint | None
@@ -53,6 +54,8 @@ class VerifyReport:
     anchors: tuple[Anchor, ...] = ()
     decisions: int = 0
     since: int | None = None
+    waiting: tuple[Anchor, ...] = ()
+    entries: tuple[Entered, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -136,6 +139,8 @@ def verify_store(
         anchors=tuple(anchors),
         decisions=examiner.decisions,
         since=since.size if since and base else None,
+        waiting=tuple(waiting_anchors(path, examiner.sighted.notes, authorities)),
+        entries=tuple(examiner.sighted.entries),
     )
 
 

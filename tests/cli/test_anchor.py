@@ -85,10 +85,11 @@ def test_every_run_is_pushed_to_the_second_repository(acme: Path, muniment: Any,
     second(tmp_path / "second.git", acme)
     assert muniment("--workspace", acme, "collect", "--all").code == 1
     assert anchor_line(muniment, acme)["state"] == "ok"
-    assert "holds 6 leaves since" in muniment("--workspace", acme, "status").words
+    size = muniment("--workspace", acme, "anchor", "--status", "--json").json["size"]
+    assert f"holds {size} leaves since" in muniment("--workspace", acme, "status").words
     verified = muniment("--workspace", acme, "verify", "--remote", tmp_path / "second.git", "--json")
     assert verified.code == 0, verified.words
-    assert verified.json["remotes"] == [{"remote": str(tmp_path / "second.git"), "size": 6, "behind": False}]
+    assert verified.json["remotes"] == [{"remote": str(tmp_path / "second.git"), "size": size, "behind": False}]
 
 
 def test_an_unreachable_repository_is_queued_shown_and_pushed_to_by_the_next_run(
@@ -161,7 +162,7 @@ def test_a_remote_that_holds_a_password_or_a_command_is_refused(acme: Path, muni
 def test_a_second_person_keeps_the_heads_in_a_file(acme: Path, muniment: Any, tmp_path: Path) -> None:
     file = tmp_path / "witness.txt"
     muniment("--workspace", acme, "collect", "--all")
-    assert "wrote down the head of 6 leaves" in muniment("--workspace", acme, "anchor", "--witness", file).words
+    assert "wrote down the head of" in muniment("--workspace", acme, "anchor", "--witness", file).words
     assert "has already the head" in muniment("--workspace", acme, "anchor", "--witness", file).words
     verified = muniment("--workspace", acme, "verify", "--witness", file, "--json")
     assert (verified.code, verified.json["witnessed"]) == (0, 1)
@@ -175,3 +176,47 @@ def test_a_second_person_keeps_the_heads_in_a_file(acme: Path, muniment: Any, tm
     assert file.read_text() == before
     file.write_text("Dear auditor\n")
     assert muniment("--workspace", acme, "verify", "--witness", file).code == 2
+
+
+def test_a_head_that_waits_too_long_for_a_required_anchor_does_not_verify(
+    acme: Path, muniment: Any, tmp_path: Path
+) -> None:
+    second(tmp_path / "second.git", acme)
+    file = acme / "muniment.yaml"
+    file.write_text(file.read_text() + "  require: [remote, witness]\n  max_age: 1s\n")
+    store_of_long_ago(acme)
+    verified = muniment("--workspace", acme, "verify")
+    assert (verified.code, verified.words.count("anchor.overdue")) == (4, 2)
+    assert "has no witness; the policy allows 1 second" in muniment("--workspace", acme, "status").words
+    assert anchor_line(muniment, acme)["state"] == "fail"
+    assert muniment("--workspace", acme, "anchor").code == 0
+    assert muniment("--workspace", acme, "verify").words.count("anchor.overdue") == 1
+    assert muniment("--workspace", acme, "anchor", "--witness", tmp_path / "witness.txt").code == 0
+    assert muniment("--workspace", acme, "verify").code == 0
+
+
+def store_of_long_ago(acme: Path) -> None:
+    """In place of the store, one that was made in 2001."""
+    from datetime import UTC, datetime
+
+    from muniment.evidence.store import Signer, Store
+
+    shutil.rmtree(acme / "evidence.git")
+    signer, then = Signer.load(acme / "keys/signing"), datetime(2001, 1, 1, tzinfo=UTC)
+    Store.create(acme / "evidence.git", origin="acme-inc/evidence", signer=signer, at=then)
+
+
+@pytest.mark.parametrize(
+    ("policy", "complaint"),
+    [
+        ("{require: [timestamp]}", "a timestamp is required, and none is named"),
+        ("{require: [remote]}", "a remote is required, and none is named"),
+        ("{max_age: 1d}", "name an authority"),
+        ("{authority: 'https://tsa.example.org'}", "go together"),
+    ],
+)
+def test_a_policy_that_cannot_be_kept_is_refused(acme: Path, muniment: Any, policy: str, complaint: str) -> None:
+    file = acme / "muniment.yaml"
+    file.write_text(file.read_text() + f"\nanchors: {policy}\n")
+    said = muniment("--workspace", acme, "anchor", "--status")
+    assert (said.code, complaint in said.words) == (2, True)
