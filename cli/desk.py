@@ -55,9 +55,9 @@ class Desk:
     @cached_property
     def signer(self) -> "Signer":
         """Who signs runs and packs."""
-        from muniment.evidence.store import Signer
+        from muniment.evidence.store.keyring import signer_at
 
-        return Signer.load(self.workspace.key_path)
+        return signer_at(self.workspace.signing or f"file:{self.workspace.key_path}", self.root)
 
     @cached_property
     def trust(self) -> "Trust":
@@ -91,13 +91,16 @@ class Desk:
 
 
 def desk_of(context: typer.Context) -> Desk:
-    """The desk that a command's options point at.
+    """The desk that a command's options point at; one in each command, for reading a workspace takes time.
 
     Raises:
         UsageError: neither the option nor a folder above this one is a workspace.
     """
+    known: Desk | None = context.obj.get("desk")
+    if known is not None:
+        return known
     asked: Path | None = context.obj["workspace"]
-    desk = Desk(find_root(asked))
+    desk = context.obj["desk"] = Desk(find_root(asked))
     context.call_on_close(desk.close)
     return desk
 

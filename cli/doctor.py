@@ -166,7 +166,14 @@ def _collectors(desk: "Desk") -> Line:
 
 
 def _key(desk: "Desk") -> Line:
-    return Line("key", "ok", f"{desk.signer.name}, {desk.signer.fingerprint}, readable by you alone")
+    key = desk.store.trust().key(desk.signer.public)
+    where = desk.workspace.signing or "readable by you alone"
+    words = f"{desk.signer.name}, {desk.signer.fingerprint}, {where}"
+    if key is None or not key.valid_at(desk.clock()) or not key.signs_entries:
+        return Line(
+            "key", "fail", f"{words}; it may not sign in this store", "`muniment keys list` shows those that may"
+        )
+    return Line("key", "ok", words)
 
 
 def _store(desk: "Desk") -> Line:
@@ -177,13 +184,20 @@ def _store(desk: "Desk") -> Line:
 
 
 def _pin(desk: "Desk") -> Line:
-    if desk.trust != desk.store.trust():
+    from muniment.evidence.store.rotation import pin_fault
+
+    chain = desk.store.trusts()
+    fault = pin_fault(chain, desk.trust)
+    if fault is not None:
         return Line(
             "pin",
             "fail",
-            "the store names other signers than this side has pinned",
+            f"the store names other signers than this side has pinned: {fault.message}",
             "find out why before you trust the store; a new pin is an act of two people",
         )
+    if desk.trust.version < len(chain):
+        words = f"version {desk.trust.version} of the keys is pinned, and the store has version {len(chain)}"
+        return Line("pin", "warn", words, "muniment keys pin")
     return Line("pin", "ok", "the pinned signers are those of the store")
 
 

@@ -93,6 +93,7 @@ def complete(root: Path, *, origin: str | None, at: "datetime") -> Iterator[str]
     from muniment.controls.files import schemas
     from muniment.controls.workspace import load_workspace
     from muniment.evidence.store import Signer, Store
+    from muniment.evidence.store.keyring import signer_at
 
     workspace = load_workspace(root)
     written = 0
@@ -105,11 +106,11 @@ def complete(root: Path, *, origin: str | None, at: "datetime") -> Iterator[str]
             written += 1
     if written:
         yield f"{counted(written, 'JSON Schema')} for editors, in .muniment/schemas"
-    if not workspace.key_path.exists() and not workspace.store_path.exists():
+    if workspace.signing is None and not workspace.key_path.exists() and not workspace.store_path.exists():
         Signer.generate(workspace.key_path, name=workspace.organisation)
         yield f"a signing key, {_short(workspace.key_path, root)} (Ed25519, readable by you alone, never in git)"
     if not workspace.store_path.exists():
-        signer = Signer.load(workspace.key_path)
+        signer = signer_at(workspace.signing or f"file:{workspace.key_path}", root)
         Store.create(workspace.store_path, origin=origin or _origin(workspace.organisation), signer=signer, at=at)
         yield f"an empty signed store, {_short(workspace.store_path, root)}"
     if not workspace.trust_path.exists():

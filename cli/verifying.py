@@ -39,7 +39,11 @@ def verify(
     ] = None,
     trust: Annotated[
         Path | None,
-        typer.Option(help="The pinned origin and keys (trust.json); otherwise the workspace's, if there is one."),
+        typer.Option(
+            "--trust",
+            "--root",
+            help="The pinned origin and keys (trust.json); otherwise the workspace's, if there is one.",
+        ),
     ] = None,
     authority: Annotated[
         Path | None,

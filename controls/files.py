@@ -53,6 +53,13 @@ _DURATION = {"anyOf": [{"type": "string", "pattern": "^[0-9]+ ?[smhdw]$"}, {"typ
 Duration = Annotated[int, BeforeValidator(parse_duration), WithJsonSchema(_DURATION)]
 Zone = Annotated[str, AfterValidator(_a_zone)]
 FileReference = Annotated[str, Field(pattern=r"^file:.+", description="Where it lies, as `file:PATH`; never the thing")]
+SigningReference = Annotated[
+    str,
+    Field(
+        pattern=r"^(file:.+|ssh-agent:.*|program:.+)",
+        description="Where the key is: `file:PATH`, `ssh-agent:SHA256:…`, or `program:PATH` that signs; never the key",
+    ),
+]
 # One spelling for one host, so that a second entry for it is found; the schema is what editors can check.
 Host = Annotated[
     str,
@@ -68,7 +75,7 @@ Automation = Literal["full", "partial", "manual"]
 class Keys(Frozen):
     """Keys by reference: the signing key stays out of git, the pin belongs in it."""
 
-    signing: FileReference = "file:keys/signing"
+    signing: SigningReference = "file:keys/signing"
     trust: FileReference = "file:trust.json"
 
 

@@ -502,6 +502,7 @@ class Workspace:
     digest: Digest
     places: ReadOnly[tuple[str, ...], Place] = field(repr=False)
     anchoring: Anchoring | None = None
+    signing: str | None = None  # `ssh-agent:…` or `program:…`, where the key is in no file
     notify: Notify | None = None
 
     def control(self, id: str) -> Control:  # noqa: A002 - the noun's own word

@@ -29,6 +29,7 @@ from muniment.controls.files import (
     EndpointRow,
     EndpointsFile,
     ExceptionsFile,
+    Keys,
     Manifest,
     ProcessorsFile,
     RegisterFile,
@@ -109,6 +110,7 @@ def load_workspace(root: Path) -> Workspace:
     attestations = files.first(AttestationsFile)
     samples = files.first(SamplesFile)
     written, home = manifest.value, root.resolve()
+    in_a_file = written.keys.signing.startswith("file:")
     return Workspace(
         root=home,
         organisation=written.organisation,
@@ -130,10 +132,11 @@ def load_workspace(root: Path) -> Workspace:
         processors=processors.value.processors if processors else (),
         store_path=home / written.store,
         index_url=_index_url(home, written.index),
-        key_path=_referred(home, written.keys.signing),
+        key_path=_referred(home, written.keys.signing if in_a_file else Keys().signing),
         trust_path=_referred(home, written.keys.trust),
         digest=_digest(root, files),
         anchoring=_anchoring(home, written),
+        signing=None if in_a_file else written.keys.signing,
         places={**adopted.places, **_register_places(registers.values())},
         notify=written.notify,
     )

@@ -33,7 +33,8 @@ class Head:
 class Draft:
     """What is to be appended: `pages` holds the leaves by path, in order; `runs` counts the runs afterwards.
 
-    `files` are stored beside the leaves and covered by the statement, without being leaves: anchors.
+    `files` are stored beside the leaves and covered by the statement, without being leaves: anchors. `cosigners` sign
+    the statement too.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Draft:
     pages: Mapping[str, Sequence[bytes]]
     runs: int
     leaf_hashes: str | None = None
+    cosigners: Sequence[Signer] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -76,7 +78,9 @@ def compose(
         size=after.size,
         root=_spelled(after.root),
     )
-    files[draft.statement] = statement.sealed(Statement(subject=_subjects(files), predicate=entry), signer)
+    files[draft.statement] = statement.sealed(
+        Statement(subject=_subjects(files), predicate=entry), *draft.cosigners, signer
+    )
     files[CHECKPOINT] = signed_checkpoint(origin, after.size, after.root, signer).note.encode()
 
     pack = Pack()

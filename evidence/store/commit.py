@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from muniment.evidence.errors import StoreFault
 from muniment.evidence.store import layout
 from muniment.evidence.store.append import Draft, Head, compose, identity
 from muniment.evidence.store.failpoint import reach
-from muniment.evidence.store.keys import Signer
+from muniment.evidence.store.keys import Signer, Trust
 from muniment.evidence.store.lock import clear_leftovers, locked, unwritable
 from muniment.evidence.store.log import Log
 
@@ -91,17 +92,17 @@ def writing(log: Log, origin: str, signer: Signer, at: datetime, operation: str)
         yield writer
 
 
-def refuse_foreign_key(log: Log, signer: Signer, at: datetime) -> None:
-    """Only keys that the store knows, and that are valid now, may append.
+def refuse_foreign_key(trust: Trust, signer: Signer, at: datetime, path: Path) -> None:
+    """Only keys that the store at `path` knows, and that are valid now, may append.
 
     Raises:
         StoreFault: this one is not.
     """
-    key = log.trust().key(signer.public)
-    if key is None or not key.valid_at(at):
+    key = trust.key(signer.public)
+    if key is None or not key.valid_at(at) or not key.signs_entries:
         raise StoreFault(
             f"the key {signer.fingerprint} may not sign in this store" + (" at this time" if key else ""),
-            where=str(log.path),
-            mend="use a key that keys/root.json names",
+            where=str(path),
+            mend="use a key that `muniment keys list` shows as valid",
             code="store.foreign_key",
         )

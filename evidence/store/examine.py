@@ -8,6 +8,7 @@ the same; and who signed the commit.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -22,12 +23,13 @@ from muniment.evidence.store.anchor import Claim, Entered, Sighted
 from muniment.evidence.store.changes import Changes, changes_between
 from muniment.evidence.store.database import Database, ObjectDamaged
 from muniment.evidence.store.fault import Fault, place, run_place
-from muniment.evidence.store.keys import Trust
+from muniment.evidence.store.keys import Trust, TrustedKey
 from muniment.evidence.store.layout import FrontierFile, run_number
 from muniment.evidence.store.meaning import SeenRecord, end_faults, start_faults
 from muniment.evidence.store.merkle import Frontier, leaf_hash, leaf_hashes
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit
+from muniment.evidence.store.rotation import Signed, StoredTrust, change_faults
 from muniment.evidence.store.since import Base, begun_before
 from muniment.evidence.store.statement import Page, Statement
 
@@ -48,6 +50,8 @@ class Examiner:
     def __init__(self, database: Database, trust: Trust) -> None:
         self._database = database
         self.trust = trust
+        self._root: StoredTrust | None = None
+        self._changed: datetime | None = None
         self._tree: str | None = None
         self._base: str | None = None
         self._gap = False
@@ -61,6 +65,7 @@ class Examiner:
         self.decisions = 0
         self.unknown: list[str] = []
         self.sighted = Sighted()
+        self.signed: list[Signed] = []
 
     @property
     def runs(self) -> int:
@@ -72,8 +77,12 @@ class Examiner:
         """The runs that began and have not ended."""
         return tuple(sorted(self._open))
 
-    def resume(self, base: Base) -> None:
-        """Go on from a commit that was verified before: what it holds is taken as it is."""
+    def resume(self, base: Base, keys: StoredTrust, changed: datetime | None) -> None:
+        """Go on from a commit that was verified before: what it holds is taken as it is.
+
+        `keys` is the version of the keys that held there, `changed` since when, None for the first.
+        """
+        self.trust, self._root, self._changed = keys.trust, keys, changed
         self._tree = self._base = base.tree
         self._frontier, self._runs = base.frontier, base.runs
         self.checkpoint, self.roots[base.checkpoint.size] = base.checkpoint, base.checkpoint.root
@@ -89,13 +98,15 @@ class Examiner:
         where = place(run_place(run_number(path)), f"commit {name[:12]}")
         faults: list[Fault] = []
         changes = changes_between(self._database, None if self._gap else self._tree, commit.tree)
-        covering = None
+        covering: Statement | None = None
+        keys: tuple[TrustedKey, ...] = ()
         if path not in changes.added:
             faults.append(Fault("commit.unstated", where, "it brings no statement that would cover its files"))
         else:
             try:
                 data = self._database.read(changes.added[path], "blob")
-                covering = statement.opened(data, path, self.trust)
+                covering, keys = statement.opened_by(data, path, self.trust)
+                faults += self._alive(keys, where)
             except IntegrityError as error:
                 faults.append(Fault.of(error, where, "" if error.where == path else path))
         if self._gap and covering is not None:
@@ -104,6 +115,9 @@ class Examiner:
         if covering is not None:
             faults += self._content(covering, changes)
             self._sight(covering, changes, where)
+            entry = covering.predicate
+            names = tuple(key.fingerprint for key in keys)
+            self.signed.append(Signed(entry.first_leaf, entry.size, entry.at, where, names))
         faults += [*self._head(commit, changes, covering, where), *self._signature(commit, where)]
         self._tree, self._gap = commit.tree, False
         return faults
@@ -113,9 +127,19 @@ class Examiner:
             yield Fault("commit.unsigned", where, "the commit carries no signature")
             return
         try:
-            sshsig.verify(commit.payload, commit.signature, self.trust)
+            key = sshsig.verify(commit.payload, commit.signature, self.trust)
         except IntegrityError as error:
             yield Fault(error.code, where, error.what)
+        else:
+            yield from self._alive((key,), where)
+
+    def _alive(self, keys: Sequence[TrustedKey], where: str) -> Iterator[Fault]:
+        """A key that a change of the keys has ended signs nothing after that change, whatever time is claimed."""
+        at = self._changed
+        if at is not None and all(key.valid_until is not None and key.valid_until <= at for key in keys):
+            yield Fault(
+                "statement.key_ended", where, f"the key of {keys[0].name} ended with an earlier change of the keys"
+            )
 
     def _sight(self, covering: Statement, changes: Changes, where: str) -> None:
         """Anchors that this commit stored, and the time that it claims. What cannot be read is told elsewhere."""
@@ -178,6 +202,7 @@ class Examiner:
             at += page.leaves
         yield from self._edge(covering, hashes)
         yield from self._sense(leaves, whole=len(leaves) == len(entry.pages))
+        yield from self._rekey(covering, files)
 
     def _file(self, covering: Statement, changes: Changes, path: str) -> _File:
         """A file that the statement covers, read and held against its digest."""
@@ -236,7 +261,7 @@ class Examiner:
                     elif schema == "muniment.end/1":
                         yield from self._end(End.model_validate_json(line), page.path, records, whole=whole)
                     elif schema == "muniment.log/1" or schema == "muniment.root/1":
-                        yield from self._genesis(leaf, _line_place(page, at))
+                        yield from self._genesis(leaf, line, page.path, _line_place(page, at))
                     elif schema == "muniment.decision/1":
                         self._decision(Decision.model_validate_json(line), first + at)
                     else:
@@ -271,12 +296,38 @@ class Examiner:
         self.decisions += 1
         self.sighted.claims.append(Claim(leaf, decision.at, f"decision {decision_id(decision.at.year, leaf)}"))
 
-    def _genesis(self, leaf: dict[str, Any], where: str) -> Iterator[Fault]:
-        """The two leaves of the first commit, which say whose log this is."""
-        if self.checkpoint is not None:
-            yield Fault("root.changed", where, "origin or keys were changed in a way that this version cannot verify")
+    def _genesis(self, leaf: dict[str, Any], line: bytes, path: str, where: str) -> Iterator[Fault]:
+        """The two leaves of the first commit, which say whose log this is; later ones change the keys."""
+        if self.checkpoint is not None and (layout.trust_version(path) or 1) == 1:
+            yield Fault("root.changed", where, "origin or keys were changed, but not by a new version of the keys")
+        elif path == layout.ROOT:
+            self._root = StoredTrust(Trust.model_validate_json(line), line)
         if leaf.get("origin") != self.trust.origin:
             yield Fault("log.origin", where, f"this is the log of {leaf.get('origin')}, not {self.trust.origin}")
+
+    def _rekey(self, covering: Statement, files: dict[str, _File]) -> Iterator[Fault]:
+        """A new version of the keys holds from its own commit on, if it follows the one before."""
+        for page in covering.predicate.pages:
+            version = layout.trust_version(page.path)
+            data = files.get(page.path, _File(None)).data
+            if version is None or version == 1 or data is None:
+                continue
+            if self._root is None:
+                yield Fault("root.changed", page.path, "the version of the keys before it could not be read")
+                return
+            signatures = files.get(layout.trust_path(version, layout.SIGNATURES), _File(None)).data or b""
+            try:
+                changed = StoredTrust(Trust.model_validate_json(data), data.removesuffix(b"\n"))
+            except ValidationError:
+                yield Fault("root.changed", page.path, "this is no list of trusted keys")
+                return
+            at = covering.predicate.at
+            wrong = list(change_faults(self._root, changed.line, changed.trust, signatures, at))
+            if changed.trust.version != version:
+                wrong.append(Fault("root.version", page.path, f"it holds version {changed.trust.version}"))
+            yield from wrong
+            if not wrong:
+                self.trust, self._root, self._changed = changed.trust, changed, at
 
     def _head(self, commit: Commit, changes: Changes, covering: Statement | None, where: str) -> Iterator[Fault]:
         """Checkpoint, right edge and message say what the statement says; after damage, they set the edge anew."""

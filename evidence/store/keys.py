@@ -12,6 +12,7 @@ import re
 import struct
 from datetime import datetime
 from functools import cached_property, lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -27,9 +28,13 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import Field, ValidationError, field_validator
 
 from muniment.evidence.errors import StoreFault, UsageError
-from muniment.evidence.model import Frozen, Instant, canonical
+from muniment.evidence.model import Digest, Frozen, Instant, canonical
 
 KEY_TYPE = b"ssh-ed25519"
+
+
+def _absent(value: object) -> bool:
+    return value is None
 
 
 class Signer:
@@ -109,12 +114,20 @@ class Signer:
 
 
 class TrustedKey(Frozen):
-    """A public key that may sign, whose it is, and from when until when."""
+    """A public key that may sign, whose it is, and from when until when.
+
+    `only` says that it signs the log's entries (`runs`) or changes of the keys (`keys`) alone. A `revoked` key is not
+    believed since that instant, for this `reason`. What is not said is not written, so that documents of the time
+    before these fields existed keep their bytes.
+    """
 
     name: str = Field(min_length=1)
     public: str = Field(description="One OpenSSH line without comment: `ssh-ed25519 AAAA…`")
     valid_from: Instant | None = None
     valid_until: Instant | None = None
+    only: Literal["runs", "keys"] | None = Field(None, exclude_if=_absent)
+    revoked: Instant | None = Field(None, exclude_if=_absent)
+    reason: str | None = Field(None, exclude_if=_absent)
 
     @field_validator("public")
     @classmethod
@@ -132,6 +145,16 @@ class TrustedKey(Frozen):
         """`SHA256:…`, as `ssh-keygen -l` prints it."""
         return fingerprint(self.raw)
 
+    @property
+    def changes_keys(self) -> bool:
+        """Whether its signature counts under a change of the keys."""
+        return self.only != "runs"
+
+    @property
+    def signs_entries(self) -> bool:
+        """Whether it may sign what is appended to the log."""
+        return self.only != "keys"
+
     def valid_at(self, instant: datetime) -> bool:
         """Whether the key may sign at this instant."""
         begun = self.valid_from is None or self.valid_from <= instant
@@ -139,13 +162,17 @@ class TrustedKey(Frozen):
 
 
 class Trust(Frozen):
-    """Whose signatures are believed for which log. `threshold` of `keys` must sign a change of this document."""
+    """Whose signatures are believed for which log. `threshold` of `keys` must sign a change of this document.
+
+    `previous` is the digest of the version before, absent in the first.
+    """
 
     schema_: Literal["muniment.root/1"] = Field("muniment.root/1", alias="schema")
     version: int = Field(1, ge=1)
     origin: str = Field(min_length=1)
     threshold: int = Field(1, ge=1)
     keys: tuple[TrustedKey, ...] = Field(min_length=1)
+    previous: Digest | None = Field(None, exclude_if=_absent)
 
     @field_validator("origin")
     @classmethod
@@ -186,6 +213,46 @@ class Trust(Frozen):
     def allowed_signers(self) -> str:
         """The file that `git verify-commit` and `ssh-keygen -Y verify` take (ssh-keygen(1), ALLOWED SIGNERS)."""
         return "".join(f'{self.origin} namespaces="git" {key.public}\n' for key in self.keys)
+
+
+def destroyed(path: Path) -> None:
+    """Overwrite a private key, and remove it with its public half. What copies, snapshots or the disk kept stays.
+
+    Raises:
+        StoreFault: it cannot be overwritten.
+    """
+    try:
+        with path.open("r+b") as file:
+            file.write(os.urandom(os.fstat(file.fileno()).st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+        _public_file(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreFault(
+            f"the old key cannot be destroyed: {error.strerror}",
+            where=str(path),
+            mend="remove it by hand: the new key is in force",
+            code="store.key_unwritable",
+        ) from error
+
+
+def aside(path: Path) -> Path:
+    """Give a private key and its public half a second name, `signing.ended`; gives that name."""
+    names = (path.with_name(f"{path.name}.ended{f'-{number}' if number > 1 else ''}") for number in count(1))
+    free = next(name for name in names if not name.exists())
+    free.hardlink_to(path)
+    if _public_file(path).exists():
+        _public_file(free).unlink(missing_ok=True)
+        _public_file(free).hardlink_to(_public_file(path))
+    return free
+
+
+def put(path: Path, to: Path) -> None:
+    """Let a private key and its public half take the names of another."""
+    if _public_file(path).exists():
+        _public_file(path).replace(_public_file(to))
+    path.replace(to)
 
 
 def trust_in(signer: Signer, origin: str) -> Trust:

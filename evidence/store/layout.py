@@ -4,6 +4,8 @@
     checkpoint                  the signed head of the log
     frontier.json               the right edge of the Merkle tree, so that appending reads no leaf again
     keys/root.json              who may sign
+    keys/0002.json              who may sign from then on; keys/0002.sig.json: old and new keys' signatures over it
+    keys/0002.dsse.json         the statement over the commit that changed the keys
     genesis.dsse.json           the statement over the first commit
     runs/2026/11/24/000123-1f3a9c2e7b10/
         start.json              the plan, one leaf
@@ -36,6 +38,7 @@ FORMAT = 1
 LOG = "log.json"
 CHECKPOINT = "checkpoint"
 FRONTIER = "frontier.json"
+KEYS = "keys"
 ROOT = "keys/root.json"
 GENESIS_STATEMENT = "genesis.dsse.json"
 RUNS = "runs"
@@ -45,6 +48,7 @@ START_STATEMENT = "start.dsse.json"
 END = "end.json"
 LEAVES = "leaves.sha256"
 STATEMENT = "statement.dsse.json"
+SIGNATURES = ".sig.json"
 
 REWRITTEN = frozenset({CHECKPOINT, FRONTIER})  # every commit writes these anew; all other files are written once
 
@@ -86,6 +90,17 @@ class FrontierFile(Frozen):
             return Frontier(self.size, tuple(bytes.fromhex(each.removeprefix("sha256:")) for each in self.hashes))
         except ValueError as error:
             raise IntegrityError(str(error), where=FRONTIER, code="frontier.malformed") from error
+
+
+def trust_path(version: int, ending: str = ".json") -> str:
+    """`keys/root.json`, then `keys/0002.json` and so on; beside it `.sig.json` and `.dsse.json`."""
+    return ROOT if version == 1 and ending == ".json" else f"{KEYS}/{version:04d}{ending}"
+
+
+def trust_version(path: str) -> int | None:
+    """The version of the keys that a path holds; None for any other file."""
+    match = re.fullmatch(rf"{KEYS}/(\d{{4,}})\.json", path)
+    return 1 if path == ROOT else int(match[1]) if match else None
 
 
 def run_folder(start: Start) -> str:

@@ -20,6 +20,7 @@ from muniment.evidence.store.keys import Trust
 from muniment.evidence.store.merkle import Tree, leaf_hash
 from muniment.evidence.store.note import opened_checkpoint
 from muniment.evidence.store.objects import parse_commit
+from muniment.evidence.store.rotation import StoredTrust
 from muniment.evidence.store.statement import Statement
 
 _Document = TypeVar("_Document", bound=BaseModel)
@@ -87,8 +88,12 @@ class Log:
         return log
 
     def trust(self) -> Trust:
-        """Who may sign, as the store itself says."""
-        return parsed(Trust, self.file(layout.ROOT), layout.ROOT)
+        """Who may sign, as the newest version in the store says."""
+        return self._trust(self._tree())
+
+    def trusts(self) -> tuple[StoredTrust, ...]:
+        """All versions of who may sign, the oldest first; nothing of them is believed."""
+        return stored_trusts(self.database, self._tree())
 
     def head(self) -> Head:
         """The head of the log, its checkpoint verified and its right edge held against the checkpoint.
@@ -98,7 +103,7 @@ class Log:
         """
         commit = self.commit  # asked for once: a writer may move the branch between two questions
         tree = parse_commit(self.database.read(commit, "commit")).tree
-        trust = parsed(Trust, self._file(tree, layout.ROOT), layout.ROOT)
+        trust = self._trust(tree)
         checkpoint = opened_checkpoint(self._file(tree, layout.CHECKPOINT).decode("utf-8", "replace"), trust)
         edge = parsed(layout.FrontierFile, self._file(tree, layout.FRONTIER), layout.FRONTIER)
         frontier = edge.frontier
@@ -203,6 +208,10 @@ class Log:
             )
         return self._leaves
 
+    def _trust(self, tree: str) -> Trust:
+        path = _trust_paths(self.database, tree)[-1]
+        return parsed(Trust, self._file(tree, path), path)
+
     def _file(self, tree: str, path: str) -> bytes:
         try:
             return self.database.blob_at(tree, path)
@@ -238,6 +247,33 @@ def open_log(path: Path) -> Log:
     return log
 
 
+def stored_trusts(database: Database, tree: str) -> tuple[StoredTrust, ...]:
+    """The versions of who may sign that a tree holds, the oldest first.
+
+    Raises:
+        IntegrityError: one cannot be read, or they are not numbered without a gap.
+    """
+    chain = []
+    for version, path in enumerate(_trust_paths(database, tree), start=1):
+        try:
+            line = database.blob_at(tree, path).removesuffix(b"\n")
+        except KeyError as error:
+            raise IntegrityError("the store does not say who may sign", where=path, code="root.missing") from error
+        trust = parsed(Trust, line, path)
+        if (layout.trust_version(path), trust.version) != (version, version):
+            raise IntegrityError("the versions of the keys are not counted through", where=path, code="root.missing")
+        chain.append(StoredTrust(trust, line))
+    return tuple(chain)
+
+
+def _trust_paths(database: Database, tree: str) -> list[str]:
+    """The paths of the versions, in their order; the first is always named."""
+    folder = database.tree(tree).get(layout.KEYS)
+    names = database.tree(folder[1]) if folder else {}
+    found = {path for name in names if layout.trust_version(path := f"{layout.KEYS}/{name}") is not None}
+    return [layout.ROOT, *sorted(found - {layout.ROOT}, key=lambda path: layout.trust_version(path) or 0)]
+
+
 def parsed(kind: type[_Document], data: bytes, path: str) -> _Document:
     """The document in a file.
 
@@ -258,11 +294,17 @@ def _not_a_store(path: Path) -> StoreFault:
     )
 
 
-def _unknown_format(path: Path, number: int | None = None) -> StoreFault:
+class LaterFormat(StoreFault):
+    """The store was written by a later version: what is asked of this one cannot be, and nothing is broken."""
+
+    exit_code = 2
+    code = "store.future"
+
+
+def _unknown_format(path: Path, number: int | None = None) -> LaterFormat:
     what = f"the store is of format {number}" if number else "the store is of a format that this version does not know"
-    return StoreFault(
+    return LaterFormat(
         f"{what}; this version knows format {layout.FORMAT}" if number else what,
         where=f"{path}: {layout.LOG}",
         mend="install the Muniment that wrote it, or a later one",
-        code="store.future",
     )

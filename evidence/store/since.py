@@ -7,6 +7,8 @@ the proof of consistency (RFC 6962 section 2.1.2), made from the leaves and not 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 
 from pydantic import ValidationError
 
@@ -17,9 +19,11 @@ from muniment.evidence.store import layout, statement
 from muniment.evidence.store.database import Database
 from muniment.evidence.store.keys import Trust
 from muniment.evidence.store.layout import FrontierFile
+from muniment.evidence.store.log import stored_trusts
 from muniment.evidence.store.merkle import Frontier
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit, parse_commit
+from muniment.evidence.store.rotation import StoredTrust, change_faults
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,28 @@ def base_at(database: Database, commit: Commit, kept: Checkpoint, trust: Trust) 
     if (edge.size, root) != (kept.size, kept.root) or covering.digests.get(layout.FRONTIER) != digest(data):
         raise _rewritten(kept)
     return Base(commit.tree, kept, edge.frontier, edge.runs)
+
+
+def keys_at(database: Database, tree: str) -> tuple[tuple[StoredTrust, ...], datetime | None]:
+    """The versions of the keys that a tree holds, and when the newest began to hold; None for the first.
+
+    They are not taken as they were: each is held against the one before, because whose signatures count rests on them.
+
+    Raises:
+        IntegrityError: one cannot be read, or does not follow.
+    """
+    chain = stored_trusts(database, tree)
+    at = None
+    for old, new in pairwise(chain):
+        path = layout.trust_path(new.trust.version, statement.SUFFIX)
+        try:
+            at = statement.opened(database.blob_at(tree, path), path, old.trust).predicate.at
+            signatures = database.blob_at(tree, layout.trust_path(new.trust.version, layout.SIGNATURES))
+        except KeyError as error:
+            raise IntegrityError("the change of the keys is not signed", where=path, code="root.threshold") from error
+        for fault in change_faults(old, new.line, new.trust, signatures, at):
+            raise IntegrityError(fault.message, where=fault.where, code=fault.code)
+    return chain, at
 
 
 def begun_before(database: Database, tree: str | None, path: str) -> Start | None:

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.model import Digest, Frozen, Instant, canonical
 from muniment.evidence.store import dsse
-from muniment.evidence.store.keys import Signer, Trust
+from muniment.evidence.store.keys import Signer, Trust, TrustedKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 SUFFIX = ".dsse.json"
@@ -68,13 +68,18 @@ class Statement(Frozen):
         return {subject.name: f"sha256:{subject.digest.sha256}" for subject in self.subject}
 
 
-def sealed(statement: Statement, signer: Signer) -> bytes:
+def sealed(statement: Statement, *signers: Signer) -> bytes:
     """The signed envelope, as it is stored."""
-    return dsse.seal(PAYLOAD_TYPE, canonical(statement), signer) + b"\n"
+    return dsse.seal(PAYLOAD_TYPE, canonical(statement), *signers) + b"\n"
 
 
 def opened(data: bytes, path: str, trust: Trust) -> Statement:
-    """The statement of an envelope that a trusted key signed for this log.
+    """The statement of an envelope that a trusted key signed for this log; errors as `opened_by`."""
+    return opened_by(data, path, trust)[0]
+
+
+def opened_by(data: bytes, path: str, trust: Trust) -> tuple[Statement, tuple[TrustedKey, ...]]:
+    """The statement of an envelope that a trusted key signed for this log, and the keys that did and were valid.
 
     Raises:
         IntegrityError: `statement.malformed`, `statement.unsigned`, `statement.unknown_key`, `statement.signature`,
@@ -93,10 +98,11 @@ def opened(data: bytes, path: str, trust: Trust) -> Statement:
             where=path,
             code="statement.origin",
         )
-    if not any(key.valid_at(statement.predicate.at) for key in keys):
+    valid = tuple(key for key in keys if key.signs_entries and key.valid_at(statement.predicate.at))
+    if not valid:
         raise IntegrityError(
             f"the key of {keys[0].name} was not valid at the time that the statement claims",
             where=path,
             code="statement.key_validity",
         )
-    return statement
+    return statement, valid

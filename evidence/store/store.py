@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from muniment.evidence.decision import Decision, StoredDecision
-from muniment.evidence.errors import RecordRefused, StoreFault
+from muniment.evidence.errors import RecordRefused, StoreFault, UsageError
 from muniment.evidence.model import canonical, digest, utc
 from muniment.evidence.record import (
     End,
@@ -37,6 +37,8 @@ from muniment.evidence.store.lock import unwritable
 from muniment.evidence.store.log import Log, LogEntry, open_log, parsed
 from muniment.evidence.store.merkle import ConsistencyProof, InclusionProof, leaf_hash
 from muniment.evidence.store.note import Checkpoint
+from muniment.evidence.store.rotation import StoredTrust, change_faults, signed_change
+from muniment.evidence.store.statement import SUFFIX
 
 _ID = re.compile(r"EV-\d{4}-(\d{6,})-\d{4,}")
 
@@ -108,6 +110,54 @@ class Store:
         """Who may sign, as the store itself says; a reader pins this elsewhere."""
         return self._log.trust()
 
+    def trusts(self) -> tuple[StoredTrust, ...]:
+        """All versions of who may sign, the oldest first."""
+        return self._log.trusts()
+
+    def change_keys(
+        self, changed: Trust, signers: Sequence[Signer], writer: Signer, *, at: datetime, subject: str
+    ) -> Trust:
+        """Store the next version of who may sign. The version that is in force already is acknowledged again.
+
+        Args:
+            changed: the version, as `rotation` makes it.
+            signers: those who sign it: enough of the keys before, and enough of its own.
+            writer: who signs the commit; the key must still be valid in the new version.
+            at: the instant for which the version was made.
+            subject: what changed, for people: the first line of the commit.
+
+        Raises:
+            UsageError: the version does not follow the one before, or is not signed by enough keys.
+            StoreFault: the store cannot be written now, or none of the signers may write to it.
+            IntegrityError: the head is not what was signed.
+        """
+        with writing(self._log, self.origin, writer, at, "rekey") as writing_:
+            now = self._log.trusts()[-1]
+            if now.trust == changed:
+                return changed
+            writing_.reached("known")
+            line, signatures = canonical(changed), signed_change(changed, signers)
+            refused = next(change_faults(now, line, changed, signatures, utc(at)), None)
+            if refused is not None:
+                raise UsageError(f"the keys were not changed: {refused.message}", code="keys.refused")
+            refuse_foreign_key(changed, writer, at, self.path)
+            before = [each for each in signers if (key := now.trust.key(each.public)) and key.signs_entries]
+            if not before:
+                raise UsageError(
+                    "no signer may write to the log as it is", mend="add one with --with", code="keys.refused"
+                )
+            draft = Draft(
+                kind="keys.change",
+                subject=subject,
+                statement=layout.trust_path(changed.version, SUFFIX),
+                pages={layout.trust_path(changed.version): [line]},
+                runs=self._log.head().runs,
+                files={layout.trust_path(changed.version, layout.SIGNATURES): signatures},
+                cosigners=tuple(each for each in before if each.public != writer.public)[:1],
+            )
+            self._commit(writing_, draft, self._log.head())
+            return changed
+
     def begin(self, plan: Plan, signer: Signer, *, at: datetime) -> Start:
         """Store the plan as a new run, before the first look. The same plan again gives the run that is there.
 
@@ -117,7 +167,7 @@ class Store:
             IntegrityError: the head is not what was signed.
         """
         with writing(self._log, self.origin, signer, at, "begin") as writer:
-            refuse_foreign_key(self._log, signer, at)
+            refuse_foreign_key(self._log.trust(), signer, at, self.path)
             run_id = plan.run_id
             known = self._begun(plan, run_id)
             if known is not None:
@@ -187,7 +237,7 @@ class Store:
         folder = layout.run_folder(start)
         pages = {f"{folder}/{layout.page_name(number)}": page for number, page in enumerate(layout.paged(lines))}
         with writing(self._log, self.origin, signer, at, "finish") as writer:
-            refuse_foreign_key(self._log, signer, at)
+            refuse_foreign_key(self._log.trust(), signer, at, self.path)
             if self._log.find(f"{folder}/{layout.START}") != layout.joined([canonical(start)]):
                 raise StoreFault(
                     f"run {start.run} was not begun in this store", where=str(self.path), code="store.run_unknown"
@@ -220,7 +270,7 @@ class Store:
         if not lines:
             return ()
         with writing(self._log, self.origin, signer, at, "decide") as writer:
-            refuse_foreign_key(self._log, signer, at)
+            refuse_foreign_key(self._log.trust(), signer, at, self.path)
             known = deciding.already(self._log, lines, decisions)
             if known:
                 return known
@@ -321,7 +371,7 @@ class Store:
         tokens = anchor.waiting(self.path)
         files = anchor.stored_under(tokens, utc(writer.at))
         new = {path: data for path, data in files.items() if self._log.find(path) is None}
-        writer.commit(replace(draft, files=new), head)
+        writer.commit(replace(draft, files={**draft.files, **new}), head)
         anchor.forget(self.path, tokens)
 
     def _begun(self, plan: Plan, run_id: str) -> Start | None:

@@ -19,16 +19,24 @@ from pydantic import ValidationError
 
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.store import layout
-from muniment.evidence.store.anchor import Anchor, Entered, judge_anchors, unknown_sizes, waiting_anchors
+from muniment.evidence.store.anchor import (
+    CLOCK_TOLERANCE,
+    Anchor,
+    Entered,
+    judge_anchors,
+    unknown_sizes,
+    waiting_anchors,
+)
 from muniment.evidence.store.database import Database
 from muniment.evidence.store.examine import Examiner
 from muniment.evidence.store.fault import Fault, place
 from muniment.evidence.store.keys import Trust
-from muniment.evidence.store.log import open_log
+from muniment.evidence.store.log import open_log, stored_trusts
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit, parse_commit
 from muniment.evidence.store.repository import head_commit, journal, repository_faults
-from muniment.evidence.store.since import base_at, earlier_notes
+from muniment.evidence.store.rotation import StoredTrust, pin_fault, revoked_faults
+from muniment.evidence.store.since import base_at, earlier_notes, keys_at
 from muniment.evidence.store.witness import WitnessFile, witness_faults
 
 if TYPE_CHECKING:
@@ -95,10 +103,12 @@ def verify_store(
     chain, broken = _chain(database, head, since.size if since else None)
     pinned = trust is not None
     try:
-        own = _own_trust(database, chain)
-        trust = trust or own
-        if trust != own:
-            faults += (Fault("root.foreign", layout.ROOT, "the keys of the store are not those that were pinned"),)
+        own = _own_trusts(database, chain)
+        foreign = None if trust is None else pin_fault(own, trust)
+        if foreign is not None:
+            faults += (foreign,)
+        else:
+            trust = own[0].trust
     except IntegrityError as error:
         faults += (Fault.of(error),)
     if trust is None:  # nobody says whose signatures to believe
@@ -118,9 +128,12 @@ def verify_store(
             found += examiner.examine(*link)
         if progress is not None:
             progress(at + 1, len(chain))
+    trust = examiner.trust  # the newest version: it still names the keys that signed before
     if base is not None:
         examiner.sighted.notes |= dict(earlier_notes(database, base, unknown_sizes(examiner.sighted)))
     anchors, wrong = judge_anchors(examiner.sighted, authorities)
+    stamped = [(anchor.size, anchor.at) for anchor in anchors if anchor.trusted]
+    found += revoked_faults(examiner.signed, trust, stamped, pinned=bool(authorities), patience=CLOCK_TOLERANCE)
     found += [*wrong, *broken]
     for kept in (witness, since):
         found += _witnessed(examiner, kept, trust)
@@ -153,7 +166,10 @@ def _resumed(examiner: Examiner, database: Database, chain: "list[_Link]", since
         return None
     _, commit = chain[0]
     try:
-        examiner.resume(base_at(database, commit, since, examiner.trust))
+        keys, at = keys_at(database, commit.tree)
+        if keys[0].trust != examiner.trust:
+            return None
+        examiner.resume(base_at(database, commit, since, keys[-1].trust), keys[-1], at)
     except IntegrityError:
         return None
     del chain[0]
@@ -204,17 +220,24 @@ def _lost(name: str, subject: str, error: IntegrityError) -> Fault:
     return Fault(code, place(f"commit {name[:12]}", subject.partition(":")[0]), what + noted)
 
 
-def _own_trust(database: Database, chain: list[_Link]) -> Trust:
-    """The keys that the store itself names, in the first commit that can be read."""
-    for link in chain:
-        if not isinstance(link, Fault):
-            try:
-                return Trust.model_validate_json(database.blob_at(link[1].tree, layout.ROOT))
-            except (KeyError, ValidationError) as error:
-                raise IntegrityError(
-                    "the store does not say who may sign", where=layout.ROOT, code="root.missing"
-                ) from error
-    raise IntegrityError("no commit of the log can be read", where=layout.BRANCH, code="log.unreadable")
+def _own_trusts(database: Database, chain: list[_Link]) -> tuple[StoredTrust, ...]:
+    """The versions of the keys that the store itself names.
+
+    The first is read from the first commit that can be read, before anybody could rewrite it, the later ones from the
+    last.
+    """
+    trees = [link[1].tree for link in chain if not isinstance(link, Fault)]
+    if not trees:
+        raise IntegrityError("no commit of the log can be read", where=layout.BRANCH, code="log.unreadable")
+    try:
+        line = database.blob_at(trees[0], layout.ROOT)
+        first = StoredTrust(Trust.model_validate_json(line), line.removesuffix(b"\n"))
+    except (KeyError, ValidationError) as error:
+        raise IntegrityError("the store does not say who may sign", where=layout.ROOT, code="root.missing") from error
+    try:
+        return (first, *stored_trusts(database, trees[-1])[1:])
+    except IntegrityError:
+        return (first,)  # what is wrong with the later ones is told where they were written
 
 
 def _witnessed(examiner: Examiner, witness: Checkpoint | None, trust: Trust) -> Iterator[Fault]:

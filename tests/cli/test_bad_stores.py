@@ -1,0 +1,106 @@
+"""Stores that are not what the workspace takes them for: each has a sentence of its own, and none is mended."""
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muniment.evidence.store import Signer, Store
+from muniment.evidence.store.append import Draft
+from muniment.evidence.store.commit import writing
+from muniment.evidence.store.log import Log
+
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def another_origin(acme: Path) -> None:
+    """The store of somebody else, made with the same key."""
+    shutil.rmtree(acme / "evidence.git")
+    Store.create(acme / "evidence.git", origin="elsewhere/evidence", signer=Signer.load(acme / "keys/signing"), at=THEN)
+
+
+def another_key(acme: Path) -> None:
+    """A store of the same name, made by a stranger."""
+    shutil.rmtree(acme / "evidence.git")
+    stranger = Signer.generate(acme / "stranger")
+    Store.create(acme / "evidence.git", origin="acme-inc/evidence", signer=stranger, at=THEN)
+
+
+def a_later_format(acme: Path) -> None:
+    """A store that says it is of format 2."""
+    log = Log(acme / "evidence.git")
+    said = json.loads(log.file("log.json"))
+    pages = {"later.json": [b'{"schema":"muniment.later/1"}']}
+    files = {"log.json": json.dumps({**said, "format": 2}).encode()}
+    draft = Draft("later", "Later", "later.dsse.json", pages, log.head().runs, files=files)
+    with writing(log, said["origin"], Signer.load(acme / "keys/signing"), THEN, "begin") as writer:
+        writer.commit(draft, log.head())
+
+
+def a_truncated_pack(acme: Path) -> None:
+    """The largest pack of git's breaks off in the middle."""
+    pack = max((acme / "evidence.git/objects/pack").glob("*.pack"), key=lambda path: path.stat().st_size)
+    data = pack.read_bytes()
+    pack.chmod(0o644)
+    pack.write_bytes(data[: len(data) // 2])
+
+
+def an_anchor_that_does_not_parse(acme: Path) -> None:
+    """Something that is no timestamp waits among the anchors, and the next commit stores it."""
+    store = Store.open(acme / "evidence.git")
+    (store.path / "anchors").mkdir(exist_ok=True)
+    (store.path / "anchors" / f"{store.checkpoint().size}.tsr").write_bytes(b"<html>Welcome to the hotel</html>")
+    from muniment.evidence.decision import Decision
+    from muniment.evidence.record import Actor
+
+    at = datetime(2075, 1, 1, tzinfo=UTC)
+    actor = Actor(name="Ada", kind="human", trigger="manual")
+    decision = Decision(kind="signed_off", at=at, actor=actor, reason="The year is over")
+    store.decide(decision, signer=Signer.load(acme / "keys/signing"), at=at)
+
+
+def no_store(acme: Path) -> None:
+    """A repository that was never a store."""
+    shutil.rmtree(acme / "evidence.git")
+    (acme / "evidence.git").mkdir()
+    (acme / "evidence.git" / "README").write_text("nothing\n")
+
+
+CASES: dict[str, tuple[Callable[[Path], None], int, str]] = {
+    "another origin": (another_origin, 4, "the keys of the store are not those that were pinned"),
+    "another key": (another_key, 4, "the keys of the store are not those that were pinned"),
+    "a later format": (a_later_format, 2, "the store is of format 2; this version knows format 1"),
+    "a truncated pack": (a_truncated_pack, 4, "pack.damaged"),
+    "an anchor that does not parse": (an_anchor_that_does_not_parse, 4, "this is no timestamp of RFC 3161"),
+    "no store": (no_store, 3, "this is not an evidence store"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "code", "sentence"), CASES.values(), ids=CASES)
+def test_verify_names_what_is_wrong_and_changes_nothing(
+    acme: Path, muniment: Any, spoil: Callable[[Path], None], code: int, sentence: str
+) -> None:
+    muniment("--workspace", acme, "collect", "--all")
+    spoil(acme)
+    before = contents(acme / "evidence.git")
+    said = muniment("--workspace", acme, "verify")
+    assert (said.code, sentence in said.words) == (code, True), said.words
+    assert contents(acme / "evidence.git") == before
+
+
+def test_an_index_of_another_store_is_refused_and_kept(acme: Path, muniment: Any) -> None:
+    muniment("--workspace", acme, "collect", "--all")
+    another_origin(acme)
+    before = contents(acme / ".muniment")
+    said = muniment("--workspace", acme, "doctor")
+    assert (said.code, "the index holds the rows of another store" in said.words) == (4, True)
+    assert contents(acme / ".muniment") == before
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(path): sha256(path.read_bytes()).hexdigest() for path in sorted(folder.rglob("*")) if path.is_file()}
