@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -120,6 +121,21 @@ def test_records_are_found_seen_and_noted_by_keyboard(small, content, opened, tm
     assert notes["notes"] == [
         {"record": small.records[0].record.id, "digest": small.records[0].digest, "note": "Ask for the plan."}
     ]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_axe_finds_nothing_that_keeps_people_out(language: str, small, content, opened) -> None:
+    del content["proofs.json"]  # with faults in the list
+    page, _ = opened(content)
+    page.select_option("#language", language)
+    page.locator("#rows button").first.click()
+    page.fill("#words", "a headline")
+    page.fill("#size", "3")
+    page.click("#draw")
+    expect(page.locator("#sample button")).to_have_count(3)
+    found = Axe().run(page).response
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
+    assert len(found["passes"]) > 10
 
 
 @pytest.mark.parametrize("method", [DrawMethod.RANDOM, DrawMethod.SYSTEMATIC])
