@@ -115,6 +115,27 @@ class Violations(Frozen):
     incognito: int = Field(0, description="The consent held, but the mode is not allowed")
 
 
+class Silence(Frozen):
+    """How long collecting went on after withdrawals that ended a consent, until silence or a new consent.
+
+    Times are whole milliseconds. A percentile is the nearest rank over all withdrawals; those that were heeded at once
+    count as nought.
+    """
+
+    withdrawals: int = Field(description="Withdrawals that ended a consent")
+    at_once: int = Field(description="… after which nothing was collected")
+    within_a_second: int = Field(0, description="… after which something was, for at most a second")
+    within_a_minute: int = Field(0, description="… for more than a second, and at most a minute")
+    within_an_hour: int = Field(0, description="… for more than a minute, and at most an hour")
+    within_a_day: int = Field(0, description="… for more than an hour, and at most a day")
+    within_a_week: int = Field(0, description="… for more than a day, and at most seven")
+    longer: int = Field(0, description="… for more than seven days")
+    median: int = Field(0, description="Half of the withdrawals were followed by silence after so many milliseconds")
+    percentile_95: int = Field(0, description="… 95 of 100")
+    percentile_99: int = Field(0, description="… 99 of 100")
+    longest: int = Field(0, description="The longest of them, in milliseconds")
+
+
 class ConsentFacts(Facts):
     """What a consent log shows."""
 
@@ -129,6 +150,7 @@ class ConsentFacts(Facts):
     first_implausible: str | None = Field(None, description="File and row of the first of them")
     duplicates: int = Field(description="Event rows beyond the first of an id; they are not counted again")
     conflicting_duplicates: int = Field(description="Event ids whose rows do not say the same")
+    silence: Silence = Field(description="How long collecting went on after withdrawals")
     acts: int = Field(description="Rows of acts")
     events: int = Field(description="Events, each id once")
     first_event: Instant | None = Field(None, description="The earliest plausible time of an event")
@@ -216,7 +238,8 @@ def _counted(
     acts, events, notices = (log.table(role) for role in ("acts", "events", "notices"))
     _refuse_conflicts(log)
     terms = _terms(log, settings, at)
-    judged, query = log.keep("judged", consent_rule.judged(acts, events, notices, terms))
+    suspected, query = log.keep("suspected", consent_rule.suspected(acts, events, notices, terms))
+    judged, _ = log.keep("judged", consent_rule.gravest(suspected))
     words = dict(log.rows(judged.group_by("word").agg(events=judged.count())))
     [(act_rows,)] = log.rows(acts.agg(rows=acts.count()))
     [(event_rows, first, last)] = log.rows(consent_rule.extent(events, terms))
@@ -250,6 +273,7 @@ def _counted(
         first_implausible=first_implausible,
         duplicates=duplicates,
         conflicting_duplicates=conflicting,
+        silence=_silence(log, suspected, acts.anti_join(doubtful, "subject_id") if subjects else acts),
         acts=act_rows,
         events=event_rows - duplicates,
         first_event=first and datetime.fromisoformat(first),
@@ -258,6 +282,30 @@ def _counted(
         key_period=period if secret else None,
         examples=_examples(shown, key or b""),
     )
+
+
+def _silence(log: "AnyLog", suspected: "Table", acts: "Table") -> Silence:
+    """The distribution, by two questions about the withdrawals that were not heeded at once; `acts` are the judged."""
+    from muniment.evidence.collectors import consent_rule
+
+    lags = consent_rule.silences(suspected)
+    steps = {"within_a_second": 1, "within_a_minute": 60, "within_an_hour": 3600, "within_a_day": 86_400}
+    steps |= {"within_a_week": 7 * 86_400}
+    below = {name: lags.count(where=lags.lag <= 1000 * seconds) for name, seconds in steps.items()}
+    [(late, longest, *cumulated)] = log.rows(lags.agg(late=lags.count(), longest=lags.lag.max(), **below))
+    [(ended,)] = log.rows(consent_rule.withdrawals(acts))
+    at_once = max(0, ended - late)
+    shares = {"median": 50, "percentile_95": 95, "percentile_99": 99}
+    ranks = {name: -(-ended * share // 100) - at_once - 1 for name, share in shares.items()}
+    at_ranks = lags.filter(lags.place.isin([max(0, rank) for rank in ranks.values()])).select("place", "lag")
+    found = dict(log.rows(at_ranks)) if late else {}
+    counts = dict(zip((*steps, "longer"), _apart([*cumulated, late]), strict=True))
+    percentiles = {name: found[rank] if rank >= 0 else 0 for name, rank in ranks.items()}
+    return Silence(withdrawals=ended, at_once=at_once, longest=longest or 0, **counts, **percentiles)
+
+
+def _apart(cumulated: list[int]) -> list[int]:
+    return [count - before for count, before in zip(cumulated, [0, *cumulated], strict=False)]
 
 
 def _refuse_conflicts(log: "AnyLog") -> None:

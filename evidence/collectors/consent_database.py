@@ -159,6 +159,8 @@ class DatabaseLog:
 
     def keep(self, name: str, expression: Table) -> tuple[Table, str]:
         """Carry out an expression once, and keep its rows here; gives the table and the SQL that was sent."""
+        if not expression.op().find(ops.DatabaseTable):
+            return self._files.keep(name, expression)
         self._files.receive(name, expression.schema().to_pyarrow(), self._batches(expression))
         return ibis.table(expression.schema(), name=name), str(self._backend.compile(expression))
 

@@ -47,6 +47,15 @@ class Terms:
 
 def judged(acts: Table, events: Table, notices: Table, terms: Terms) -> Table:
     """One row `event_id, word` for each event that is not plainly lawful."""
+    return gravest(suspected(acts, events, notices, terms))
+
+
+def suspected(acts: Table, events: Table, notices: Table, terms: Terms) -> Table:
+    """One row for each row of events that is not plainly lawful.
+
+    `event_id, word` say which word fits it; `subject_id, purpose, at` are its own; `left` is the instant of the
+    withdrawal that it follows, or null where the last act was none, or ended no consent.
+    """
     doubtful = doubtful_subjects(acts, events, notices, terms)
     spans = _spans(acts.anti_join(doubtful, "subject_id"), notices)
     consents = spans.filter(spans.consented, spans.start < spans.end).select(*_KEY, "start", "end")
@@ -58,7 +67,34 @@ def judged(acts: Table, events: Table, notices: Table, terms: Terms) -> Table:
         rows.at < consents.end,
     ]
     suspects = rows.anti_join(consents, holds).union(rows.filter(~rows.allowed))
-    return _gravest(_worded(suspects, spans, _elsewhere(spans, notices), doubtful, terms))
+    return _worded(suspects, spans, _elsewhere(spans, notices), doubtful, terms)
+
+
+def gravest(worded: Table) -> Table:
+    """`event_id, word`: of the words that an event id got, the one that stands first in `WORDS`."""
+    rank = worded.word.cases(*((word, place) for place, word in enumerate(WORDS)), else_=len(WORDS))
+    ranked = worded.mutate(rank=rank).group_by("event_id").agg(rank=lambda each: each.rank.min())
+    return ranked.select("event_id", word=ranked.rank.cases(*enumerate(WORDS), else_=None))
+
+
+def withdrawals(acts: Table) -> Table:
+    """One row: how many withdrawals ended a consent. A second withdrawal, or a refusal, ends none."""
+    given = acts.action == "given"
+    instants = acts.group_by(*_KEY, start=acts.at).agg(consented=given.all())
+    before = instants.consented.lag().over(ibis.window(group_by=_KEY, order_by="start"))
+    ended = instants.mutate(ended=~instants.consented & before)
+    return ended.agg(ended=ended.count(where=ended.ended))
+
+
+def silences(suspects: Table) -> Table:
+    """`lag, place` for each withdrawal after which something was collected: how long, in milliseconds, and its rank.
+
+    `suspects` are the rows that `suspected` gives. A lag ends with the last event before the next consent.
+    """
+    late = suspects.filter(suspects.word == "withdrawn", suspects.left.notnull())
+    lasts = late.group_by(*_KEY, "left").agg(last=late.at.max())
+    lags = lasts.select(lag=lasts["last"].delta(lasts.left, unit="microsecond") // 1000)
+    return lags.mutate(place=ibis.row_number().over(ibis.window(order_by="lag")))
 
 
 def doubtful_subjects(acts: Table, events: Table, notices: Table, terms: Terms) -> Table:
@@ -121,7 +157,8 @@ def _spans(acts: Table, notices: Table) -> Table:
     """For each key, the stretches between its acts.
 
     `[start, until)` runs to the next act, `[start, end)` only as far as a consent holds; `gave` says that there was a
-    consent at `start`, `consented` that it stood; `renewed` is the start of the next consent that holds, if any.
+    consent at `start`, `consented` that it stood; `renewed` is the start of the next consent that holds, if any; `left`
+    is the instant of the last withdrawal that ended a consent.
     """
     own = acts.expires_at if "expires_at" in acts.columns else ibis.null("timestamp('UTC')")
     said = acts.select(*_KEY, "notice_version", "action", "at", own=own.coalesce(_FOR_EVER))
@@ -136,7 +173,11 @@ def _spans(acts: Table, notices: Table) -> Table:
     stretches = instants.mutate(until=instants.start.min().over(after).coalesce(_FOR_EVER))
     spans = stretches.mutate(end=ibis.least(stretches.until, stretches.expires))
     begins = ibis.ifelse(spans.consented & (spans.start < spans.end), spans.start, None)
-    return spans.mutate(begins=begins).mutate(renewed=lambda each: each.begins.min().over(after))
+    so_far = ibis.window(group_by=_KEY, order_by="start", rows=(None, 0))
+    ends = ibis.ifelse(~spans.consented & spans.consented.lag().over(so_far), spans.start, None)
+    return spans.mutate(begins=begins, ends=ends).mutate(
+        renewed=lambda each: each.begins.min().over(after), left=lambda each: each.ends.max().over(so_far)
+    )
 
 
 def _expiries(notices: Table) -> Table:
@@ -153,8 +194,8 @@ def _elsewhere(spans: Table, notices: Table) -> Table:
 
 
 def _worded(suspects: Table, spans: Table, elsewhere: Table, doubtful: Table, terms: Terms) -> Table:
-    """`event_id, rank` for each row of the suspects: the place in `WORDS` of the first word that fits."""
-    current = spans.select(*_KEY, "start", "until", "end", "consented", "renewed")
+    """What `suspected` gives, for each row of the suspects; the word is the first that fits."""
+    current = spans.select(*_KEY, "start", "until", "end", "consented", "renewed", "left")
     firsts = spans.group_by(*_KEY).agg(first_gave=spans.start.min(where=spans.gave), first_begins=spans.begins.min())
     seen = (
         suspects.left_join(
@@ -184,11 +225,4 @@ def _worded(suspects: Table, spans: Table, elsewhere: Table, doubtful: Table, te
         (seen.first_anywhere <= seen.at, "purpose"),
         else_="never",
     )
-    return seen.select("event_id", word=word)
-
-
-def _gravest(worded: Table) -> Table:
-    """`event_id, word`: of the words that an event id got, the one that stands first in `WORDS`."""
-    rank = worded.word.cases(*((word, place) for place, word in enumerate(WORDS)), else_=len(WORDS))
-    ranked = worded.mutate(rank=rank).group_by("event_id").agg(rank=lambda each: each.rank.min())
-    return ranked.select("event_id", word=ranked.rank.cases(*enumerate(WORDS), else_=None))
+    return seen.select("event_id", *_KEY, "at", "left", word=word)
