@@ -26,7 +26,7 @@ from muniment.evidence.collectors.consent_files import Source, broken_row, empty
 from muniment.evidence.collectors.consent_rule import Table
 from muniment.evidence.errors import CouldNotLook, InputFault
 
-_SETTINGS: dict[str, str | int | float | list[str]] = {
+SETTINGS: dict[str, str | int | float | list[str]] = {
     "memory_limit": "640MB",
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -106,7 +106,7 @@ def open_log(
         InputFault: a file is not what it claims to be; CouldNotLook where memory or disk do not suffice.
     """
     with tempfile.TemporaryDirectory(prefix="muniment-") as scratch:
-        engine = duckdb.connect(":memory:", config={**_SETTINGS, "temp_directory": f"{scratch}/spill"})
+        engine = duckdb.connect(":memory:", config={**SETTINGS, "temp_directory": f"{scratch}/spill"})
         try:
             engine.execute("SET TimeZone = 'UTC'")
             yield Log(engine, Path(scratch), sources, columns(modes), names)
