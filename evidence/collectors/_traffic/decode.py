@@ -280,13 +280,13 @@ def _multipart(data: bytes, media_type: str, depth: int, found: Unpacked) -> Non
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Every key, text and whole number of a JSON value, as text."""
+    """Every key and text of a JSON value, and every whole number that is longer than a time in seconds, as text."""
     row = [value]
     while row:
         each = row.pop()
         if isinstance(each, dict):
             yield from each
-        elif isinstance(each, str | int):
+        elif isinstance(each, str) or (isinstance(each, int) and abs(each) >= 10**10):
             yield str(each)
         row.extend(_children(each))
 

@@ -7,6 +7,7 @@ import re
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}")
 # Bounded, as the text may be megabytes: an e-mail address is sought around each @ only.
 _EMAIL = re.compile(r"[^@\s]@[^@\s]{1,64}?\.[^@\s]")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")  # whose digits may look like a number's
 _PERSONAL = re.compile(
     r"(?<!\d)\d{15}(?!\d)"  # an IMEI, or an IMSI
     r"|(?:\+|(?<!\d)00)[1-9][\d ().\-]{6,18}\d|(?<!\d)0?\d{9,11}(?!\d)"  # a telephone number
@@ -16,7 +17,7 @@ _PERSONAL = re.compile(
 
 def looks_personal(text: str) -> bool:
     """Whether a text holds what has the shape of an e-mail address, IMEI, telephone number or MAC address."""
-    return ("@" in text and bool(_EMAIL.search(text))) or bool(_PERSONAL.search(text))
+    return ("@" in text and bool(_EMAIL.search(text))) or bool(_PERSONAL.search(_UUID.sub("", text)))
 
 
 def pseudonym(key: bytes, text: str) -> str:

@@ -1,6 +1,7 @@
 """Packet captures: which servers were spoken to, and with which TLS. Content is not looked at."""
 
 import ipaddress
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,6 +51,11 @@ class _Watched:
         self._ended = self._ended or (size > 0 and not data)
         return data
 
+    def seek(self, place: int) -> int:
+        """Begin anew: dpkt tries pcap, then pcapng."""
+        self._ended = self.cut = False
+        return self._stream.seek(place)
+
 
 def connections(file: Path, reading: Reading) -> Iterator[Request]:
     """One `Request` without content for each TCP connection whose beginning was captured, by SNI, else by address, and
@@ -62,8 +68,8 @@ def connections(file: Path, reading: Reading) -> Iterator[Request]:
             link = packets.datalink()
             for at, data in packets:
                 _packet(at, data, link, seen, reading)
-        except (ValueError, dpkt.NeedData):
-            if not seen.all:
+        except (ValueError, dpkt.Error, struct.error):
+            if not seen.all and not seen.udp:
                 raise broken(file, "pcap") from None
             reading.truncated = True
         reading.truncated = reading.truncated or stream.cut

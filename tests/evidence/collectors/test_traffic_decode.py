@@ -134,6 +134,8 @@ def test_a_long_text_is_searched_in_time_that_grows_with_its_length(text: str) -
         ("user@localhost", False),
         ("12.2.1 (4711)", False),
         ("6513270e-269e-4d37-b2a7-4de452e6b438", False),
+        ("6513270e-269e-4d37-b2a7-123456789012", False),
+        ("13800138000", True),
     ],
 )
 def test_what_looks_personal(text: str, personal: bool) -> None:

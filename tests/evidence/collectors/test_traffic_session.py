@@ -168,8 +168,9 @@ def packet(data: bytes, source: str, sport: int, target: str, dport: int, *, syn
 
 
 def pcap(file: Path, *frames: bytes) -> Path:
+    """A capture of frames, one a second; pcapng where the name says so."""
     stream = io.BytesIO()
-    writer = dpkt.pcap.Writer(stream)
+    writer = (dpkt.pcapng if file.suffix == ".pcapng" else dpkt.pcap).Writer(stream)
     for n, frame in enumerate(frames):
         writer.writepkt(frame, ts=1_769_940_000 + n)
     file.write_bytes(stream.getvalue())
@@ -194,10 +195,13 @@ def test_quic_and_other_datagrams_are_counted_for_whom_they_began_with(tmp_path:
     assert "traffic.not_inspected" in verdict.codes
 
 
-def test_a_port_that_is_used_again_is_another_connection(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.pcap", "a.pcapng"])
+def test_a_port_that_is_used_again_is_another_connection(tmp_path: Path, name: str) -> None:
     begin = [packet(b"", "10.0.0.2", 5000, "10.0.0.9", 443, syn=each) for each in (7, 7, 900_000)]
-    facts, _ = look(settings(pcap(tmp_path / "a.pcap", *begin), GIVEN))
-    assert facts.requests == 2
+    facts, _ = look(settings(pcap(tmp_path / name, *begin), GIVEN))
+    assert (facts.requests, facts.truncated) == (2, False)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-9])
+    assert look(settings(tmp_path / name, GIVEN))[0].truncated
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.5, 0.99])
@@ -214,6 +218,8 @@ def test_a_packet_capture_that_is_cut_off_says_so(tmp_path: Path, kept: float) -
     ("name", "content"),
     [
         ("a.pcap", b"no packets"),
+        ("a.pcap", b"no packets, and that at length, so that a head could be read from it"),
+        ("a.pcapng", b"\n\r\r\n\x1c\x00\x00\x00M<+\x1a cut off"),
         ("a.pcap", b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00"),
         ("a.har", b"[]"),
         ("a.har", b'{"log": {}}'),
