@@ -230,6 +230,7 @@ def handshakes(_: Path, ports: list[int], names: int) -> Callable[[], str]:
 
 def looks(folder: Path, ports: list[int], names: int) -> Callable[[], str]:
     """Muniment's collector, driven as a run drives it."""
+    from muniment.cli.clock import now
     from muniment.evidence import Actor, Plan, Task, canonical, digest
     from muniment.evidence.registry import discover
     from muniment.evidence.run import look_at_all
@@ -254,7 +255,7 @@ def looks(folder: Path, ports: list[int], names: int) -> Callable[[], str]:
 
     def work() -> str:
         largest, first, statuses = 0, 0.0, dict[str, int]()
-        for number, (_, seen) in enumerate(look_at_all(plan, registry, clock=lambda: AT, base=folder, limit=LANES), 1):
+        for number, (_, seen) in enumerate(look_at_all(plan, registry, clock=now, base=folder, limit=LANES), 1):
             status = seen.outcome.verdict.status.value
             statuses[status] = statuses.get(status, 0) + 1
             largest = max(largest, len(canonical(seen.outcome)))

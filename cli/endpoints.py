@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from muniment.controls.drift import Drift
     from muniment.controls.endpoints import EndpointState
     from muniment.controls.model import Register
-    from muniment.controls.sights import Sight
+    from muniment.controls.sights import Capture, Sight
     from muniment.exports.calendar import Expiry
 
 REGISTER = "endpoints"
@@ -53,9 +53,10 @@ def endpoints(
 
     desk = desk_of(context)
     at, register = desk.clock(), _register(desk)
-    sights = _latest(desk, at)
+    sights, captures = _latest(desk, at)
     states = endpoint_states(register, sights, at)
-    found = drift(register, sights, [domain for each in desk.workspace.processors for domain in each.domains])
+    domains = [domain for each in desk.workspace.processors for domain in each.domains]
+    found = drift(register, sights, domains, captures)
     if ics is not None:
         expiries = _expiries(states, desk.trust.origin)
         ics.write_bytes(calendar(f"{desk.workspace.organisation}: what expires", expiries, at))
@@ -79,11 +80,12 @@ def endpoints(
 def challenge(
     context: typer.Context, host: Annotated[str, typer.Argument(metavar="HOST")], as_json: Json = False
 ) -> int:
-    """Print the DNS record that shows who controls a host where the registry leaves its owner open."""
+    """Print the DNS record, or the file, that shows who controls a host where the registry leaves its owner open."""
     from muniment.cli.console import print_json, result
     from muniment.cli.desk import desk_of
     from muniment.evidence import UsageError
     from muniment.evidence.collectors._ownership.challenge import challenge_name, challenge_token
+    from muniment.evidence.collectors._ownership.wellknown import PLACE
     from muniment.evidence.hosts import host_name
 
     try:
@@ -92,11 +94,14 @@ def challenge(
         raise UsageError(str(error)) from error
     record, token = challenge_name(name), challenge_token(desk_of(context).trust.origin, name)
     if as_json:
-        print_json("muniment.challenge/1", host=name, name=record, type="TXT", token=token)
+        url = f"https://{name}{PLACE}"
+        print_json("muniment.challenge/1", host=name, name=record, type="TXT", token=token, url=url)
         return 0
     result().print(
         f'Publish in the DNS:\n\n    {record}. IN TXT "{token}"\n\n'
-        f"and say so in the entry of {name} in registers/endpoints.yaml:\n\n    challenge: {token}",
+        f"and say so in the entry of {name} in registers/endpoints.yaml:\n\n    challenge: {token}\n\n"
+        f"Where the DNS is out of reach, let https://{name}{PLACE} hold the token\non a line of its own, and add:\n\n"
+        "    well_known_port: 443",
         soft_wrap=True,  # lines are there to be copied
     )
     return 0
@@ -115,18 +120,19 @@ def _register(desk: "Desk") -> "Register":
     return found
 
 
-def _latest(desk: "Desk", at: datetime) -> "list[Sight]":
-    """What the latest record of each check and endpoint shows, of those that were collected by `at`."""
-    from muniment.controls.sights import sight_of
+def _latest(desk: "Desk", at: datetime) -> "tuple[list[Sight], list[Capture]]":
+    """What the latest record of each check and subject shows, of those that were collected by `at`."""
+    from muniment.controls.sights import Sight, capture_of, sight_of
 
-    latest: dict[tuple[str, str], Sight] = {}
+    latest: dict[tuple[str, str], Sight | Capture] = {}
     for stored in desk.store.records():
         record = stored.record
-        sight = sight_of(record) if record.collected.end <= at else None
+        shown = (sight_of(record) or capture_of(record)) if record.collected.end <= at else None
         known = latest.get((record.check, record.subject))
-        if sight is not None and (known is None or known.at <= sight.at):
-            latest[record.check, record.subject] = sight
-    return list(latest.values())
+        if shown is not None and (known is None or known.at <= shown.at):
+            latest[record.check, record.subject] = shown
+    sights = [each for each in latest.values() if isinstance(each, Sight)]
+    return sights, [each for each in latest.values() if not isinstance(each, Sight)]
 
 
 def _expiries(states: "Sequence[EndpointState]", origin: str) -> "list[Expiry]":
@@ -184,8 +190,7 @@ def _tell_states(console: "Console", states: "Sequence[EndpointState]", found: "
     if found.found:
         names, gone = counted(len(found.unlisted), "name"), counted(len(found.gone), "entry", "entries")
         console.print(
-            f"\nDrift: {names} that the register lacks, {gone} that no longer exist."
-            " `muniment endpoints --drift` tells which."
+            f"\nDrift: {names} that the register lacks, {gone} gone. `muniment endpoints --drift` tells which."
         )
 
 

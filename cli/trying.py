@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+from muniment.cli.clock import now
 from muniment.controls.yaml import read
 from muniment.evidence import Actor, EvidenceRecord, Plan, Start, Task, digest
 from muniment.evidence.collector import subject_of
@@ -40,5 +41,5 @@ def look_once(registration: Registration, settings: Path, at: datetime) -> tuple
     start = Start.model_construct(
         run=0, run_id=plan.run_id, plan=plan, previous_size=0, previous_root=nothing, versions={}
     )
-    seen = open_eye(task, Registry(iter([registration])), base).look(clock=lambda: at, base=base)
-    return seen, to_record(seen, 0, start, recorded=at, previous={})
+    seen = open_eye(task, Registry(iter([registration])), base).look(clock=now, base=base, at=at)
+    return seen, to_record(seen, 0, start, recorded=seen.collected.end, previous={})

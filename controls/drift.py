@@ -1,16 +1,16 @@
 """Drift: where the register and the world have come apart.
 
 A name is *unlisted* if the latest evidence shows it and the register lacks it: a certificate covers it, a CNAME leads
-to it, or an earlier run looked at it. A name in a declared processor's domain is the processor's affair. An entry is
-*gone* if the latest look says that its name, its address or its domain no longer exists. Whoever knows a name and wants
-no look at it lists it as out of scope, with the reason.
+to it, a capture of traffic holds it, or an earlier run looked at it. A name in a declared processor's domain is the
+processor's affair. An entry is *gone* if the latest look says that its name, its address or its domain no longer
+exists. Whoever knows a name and wants no look at it lists it as out of scope, with the reason.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from muniment.controls.model import Register, Subject
-from muniment.controls.sights import Listing, Place, Sight
+from muniment.controls.sights import Capture, Listing, Place, Sight
 from muniment.evidence.hosts import is_domain, lies_in
 from muniment.evidence.model import Frozen, Instant
 
@@ -22,6 +22,7 @@ class ShownBy(StrEnum):
 
     CERTIFICATE = "certificate"
     CNAME = "CNAME"
+    CAPTURE = "capture"
     EARLIER_RUN = "earlier run"
 
 
@@ -66,8 +67,11 @@ class Drift(Frozen):
         return bool(self.unlisted or self.gone)
 
 
-def drift(register: Register, sights: Iterable[Sight], processors: Sequence[str] = ()) -> Drift:
-    """Hold the register against the latest sight of each check and subject. `processors` are names or domains."""
+def drift(
+    register: Register, sights: Iterable[Sight], processors: Sequence[str] = (), captures: Iterable[Capture] = ()
+) -> Drift:
+    """Hold the register against the latest sight, and the latest capture, of each check and subject. `processors` are
+    names or domains."""
     listing = Listing(register)
     latest = sorted(sights, key=lambda each: each.at, reverse=True)
     unlisted: dict[tuple[str, ShownBy], Unlisted] = {}
@@ -75,6 +79,11 @@ def drift(register: Register, sights: Iterable[Sight], processors: Sequence[str]
         for name, shown_by in _names_beside(sight, listing, processors):
             told = Unlisted(name=name, shown_by=shown_by, subject=sight.subject, record=sight.record, seen=sight.at)
             unlisted.setdefault((name, shown_by), told)
+    for capture in sorted(captures, key=lambda each: each.at, reverse=True):
+        for name in _names_in(capture, listing, processors):
+            key = (name, ShownBy.CAPTURE)
+            told = Unlisted(name=name, shown_by=key[1], subject=capture.subject, record=capture.record, seen=capture.at)
+            unlisted.setdefault(key, told)
     return Drift(
         unlisted=tuple(unlisted[key] for key in sorted(unlisted)),
         gone=tuple(_gone(register.entries, latest, listing)),
@@ -98,6 +107,13 @@ def _names_beside(sight: Sight, listing: Listing, processors: Sequence[str]) -> 
     for name in sight.targets:
         if not _is_listed(name, listing) and not lies_in(name, domains):
             yield name, ShownBy.CNAME
+
+
+def _names_in(capture: Capture, listing: Listing, processors: Sequence[str]) -> Iterator[str]:
+    domains = [each.lower() for each in (*processors, *capture.processors) if is_domain(each)]
+    for host in capture.hosts:
+        if not _is_listed(host, listing) and not lies_in(host, domains):
+            yield host
 
 
 def _is_listed(name: str, listing: Listing) -> bool:

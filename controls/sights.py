@@ -1,7 +1,7 @@
 """What a record shows of an endpoint, in the words of the register: names, owner, operators and dates.
 
-Facts are read as the collectors `tls` and `endpoint-ownership` write them; of all their fields only those below are
-relied on. A record of any other collector shows which endpoint was looked at, and no more.
+Facts are read as the collectors `tls`, `endpoint-ownership` and `traffic` write them; of all their fields only those
+below are relied on. A record of any other collector shows which endpoint was looked at, and no more.
 """
 
 from collections import defaultdict
@@ -57,6 +57,35 @@ class Sight:
     operators: tuple[str, ...] = ()
     domain: str | None = None
     domain_expires: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Capture:
+    """The hosts that the record of a capture shows, less the one that was asked to prove that it captures."""
+
+    record: str
+    subject: str
+    at: datetime
+    hosts: tuple[str, ...]
+    processors: tuple[str, ...]
+
+
+def capture_of(record: EvidenceRecord) -> Capture | None:
+    """The hosts of a capture of traffic; None for any other record."""
+    if record.method.collector != "traffic" or not isinstance(record.outcome, Observed):
+        return None
+    traffic = _read(_Traffic, record.outcome.facts)
+    asked = _read(_Asked, record.method.parameters)
+    if traffic is None or asked is None:
+        return None
+    canary = asked.session.canary.host if asked.session.canary else None
+    return Capture(
+        record=record.id,
+        subject=record.subject,
+        at=record.collected.end,
+        hosts=tuple(each.host for each in traffic.destinations if each.host != canary),
+        processors=asked.processors,
+    )
 
 
 def sight_of(record: EvidenceRecord) -> Sight | None:
@@ -166,7 +195,24 @@ class _Ownership(_Lenient):
     networks: tuple[_Network, ...] = ()
 
 
-_Known = TypeVar("_Known", _Tls, _Ownership)
+class _Destination(_Lenient):
+    host: str
+
+
+class _Traffic(_Lenient):
+    destinations: tuple[_Destination, ...]
+
+
+class _Session(_Lenient):
+    canary: _Destination | None = None
+
+
+class _Asked(_Lenient):
+    session: _Session = _Session()
+    processors: tuple[str, ...] = ()
+
+
+_Known = TypeVar("_Known", _Tls, _Ownership, _Traffic, _Asked)
 
 
 def _read(model: type[_Known], facts: dict[str, JsonValue]) -> _Known | None:

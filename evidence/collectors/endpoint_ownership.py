@@ -1,7 +1,8 @@
 """Endpoint ownership: who holds the domain of an endpoint, where its name leads, and who operates the machines.
 
 `observe` asks the DNS for the chain of CNAMEs and the addresses, and RDAP for the registrant of each registrable domain
-on the way and for the holder of each address. It opens no connection to the endpoint itself. What the facts mean stands
+on the way and for the holder of each address. It opens no connection to the endpoint itself, but where the settings ask
+for the token on its web server (`well_known_port`). What the facts mean stands
 in `_ownership/judgement.py`; what is refused on the way stands in `_ownership/rdap.py`; what the looks of one run
 share, in `_ownership/shared.py`.
 """
@@ -24,13 +25,22 @@ from muniment.evidence.collectors._ownership.chain import Chain, End, follow
 from muniment.evidence.collectors._ownership.challenge import TOKEN, look_for
 from muniment.evidence.collectors._ownership.codes import CODES
 from muniment.evidence.collectors._ownership.domains import Registrable, list_used, registrable
-from muniment.evidence.collectors._ownership.facts import Certified, Failure, Hop, Network, OwnershipFacts, Registration
+from muniment.evidence.collectors._ownership.facts import (
+    Certified,
+    Challenge,
+    Failure,
+    Hop,
+    Network,
+    OwnershipFacts,
+    Registration,
+)
 from muniment.evidence.collectors._ownership.judgement import Parties, judged, leads_inside
 from muniment.evidence.collectors._ownership.names import bare
 from muniment.evidence.collectors._ownership.ranges import Ranges, load_ranges
 from muniment.evidence.collectors._ownership.rdap import IANA, Rdap, load_bootstrap, new_client
 from muniment.evidence.collectors._ownership.registry import Registry
 from muniment.evidence.collectors._ownership.shared import Shared, shared_by
+from muniment.evidence.collectors._ownership.wellknown import fetch
 from muniment.evidence.errors import CouldNotLook
 from muniment.evidence.hosts import host_name
 from muniment.evidence.net import Address
@@ -88,6 +98,13 @@ class Endpoint(Settings):
         description="Token that `muniment endpoints challenge HOST` prints: published in the DNS, it shows who "
         "controls the name where the registry leaves the owner open",
     )
+    well_known_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port of HTTPS (443) at which the token is also looked for, as /.well-known/muniment-challenge; "
+        "without it the endpoint itself is not asked",
+    )
     certificate: Path | None = Field(
         None,
         description="PEM file of the host's OV or EV certificate with its chain: it shows the organisation where the "
@@ -144,6 +161,7 @@ class EndpointOwnership(Collector[Endpoint, OwnershipFacts]):
             registrations = [await registry.registration(each) for each in _domains(domain, chain)]
             networks = await _networks(chain.addresses, registry, ranges)
         challenge = await look_for(settings.challenge, settings.host, resolver) if settings.challenge else None
+        well_known = await _published(settings, chain, allowance)
         _refuse_nothing(chain, registrations[0])
         return OwnershipFacts(
             origin=Origin(
@@ -161,6 +179,7 @@ class EndpointOwnership(Collector[Endpoint, OwnershipFacts]):
             networks=networks,
             addresses_left_out=max(0, len(chain.addresses) - _MOST_ADDRESSES),
             challenge=challenge,
+            well_known=well_known,
             certified=certified,
         )
 
@@ -178,6 +197,21 @@ def _domains(own: Registrable, chain: Chain) -> tuple[Registrable, ...]:
 def _certified(settings: Endpoint) -> Certified | None:
     file = settings.certificate
     return read_certificate(file, settings.host, settings.trust) if file else None
+
+
+async def _published(settings: Endpoint, chain: Chain, allowance: Allowance) -> Challenge | None:
+    """The look for the token on the web server, where the settings ask for it."""
+    if settings.challenge is None or settings.well_known_port is None:
+        return None
+    return await fetch(
+        settings.challenge,
+        settings.host,
+        settings.well_known_port,
+        chain.addresses,
+        allowance,
+        trust=settings.trust,
+        allow_private=settings.allow_private,
+    )
 
 
 async def _ranges(file: Path | None, shared: Shared, allowance: Allowance) -> Ranges | None:

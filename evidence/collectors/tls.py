@@ -33,8 +33,8 @@ from muniment.evidence.collectors._tls.caa import look_up
 from muniment.evidence.collectors._tls.certificates import Presented, TrustStore, sort_out
 from muniment.evidence.collectors._tls.codes import CODES
 from muniment.evidence.collectors._tls.dial import Clock, Dialler
-from muniment.evidence.collectors._tls.engine import on_one_loop
-from muniment.evidence.collectors._tls.facts import Chain, Sight, TlsFacts
+from muniment.evidence.collectors._tls.engine import on_one_loop, turns
+from muniment.evidence.collectors._tls.facts import Chain, Failure, Sight, TlsFacts
 from muniment.evidence.collectors._tls.facts import Clock as ClockFacts
 from muniment.evidence.collectors._tls.fetch import Resolve, Web, memory_of
 from muniment.evidence.collectors._tls.hello import is_literal
@@ -106,7 +106,7 @@ class TlsSettings(Settings):
         "where `addresses` are given",
     )
     timeout: int = Field(
-        5, ge=1, le=25, description="Longest wait for one answer in seconds; a look takes twice that at most"
+        5, ge=1, le=25, description="Longest wait for one answer in seconds; a look takes three times that at most"
     )
     client_certificate: Path | None = Field(
         None, description="PEM file of a certificate to show to a server that wants one, with its issuers"
@@ -139,6 +139,7 @@ class Tls(Collector[TlsSettings, TlsFacts]):
 
     id = "tls"
     subject_kind = "endpoint"
+    seconds = 180.0  # of which a look may wait for its turn; it ends three timeouts after that
     codes = CODES
 
     def __init__(
@@ -167,31 +168,17 @@ class Tls(Collector[TlsSettings, TlsFacts]):
         store, tool = _trust(settings.trust)
         found = await self._addresses(settings)
         addresses = found[:_MOST_ADDRESSES]
-        deadline = asyncio.get_running_loop().time() + 2 * settings.timeout
         context, identity = _client(settings)
-        diallers = [
-            Dialler(
-                address,
-                settings.port,
-                server_name=_server_name(settings),
-                starttls=settings.starttls,
-                timeout=settings.timeout,
-                deadline=deadline,
-                context=context,
-                clock=self._own_clock or self.clock,
-            )
-            for address in addresses
-        ]
         resolver = await self._resolver(settings)
         looks, caa = await asyncio.gather(
-            asyncio.gather(*(look(dialler) for dialler in diallers)),
+            asyncio.gather(*(self._look_at(address, settings, context) for address in addresses)),
             look_up(_server_name(settings), resolver) if resolver else _nothing(),
         )
         failures = [seen.failure for seen in looks if seen.failure and seen.failure.cause != "tls.absent"]
         if len(failures) == len(looks):
             raise CouldNotLook(failures[0].cause, failures[0].message, where=f"{settings.host}:{settings.port}")
         seen, issued = _facts(settings, looks, store, tool, identity)
-        chains = await self._with_revocation(settings, seen.chains, issued, deadline)
+        chains = await self._with_revocation(settings, seen.chains, issued)
         asked = (f"{each.by} {each.url}" for each in (chain.asked for chain in chains) if each)
         questions = (*(resolver.questions if resolver else ()), *dict.fromkeys(asked))
         return seen.model_copy(
@@ -202,6 +189,26 @@ class Tls(Collector[TlsSettings, TlsFacts]):
                 "addresses_left_out": len(found) - len(addresses),
             }
         )
+
+    async def _look_at(self, address: Address, settings: TlsSettings, context: ssl.SSLContext) -> Look:
+        """One address, when its turn comes. The time of the look begins then."""
+        try:
+            async with turns.at((address, settings.port)):
+                return await look(
+                    Dialler(
+                        address,
+                        settings.port,
+                        server_name=_server_name(settings),
+                        starttls=settings.starttls,
+                        timeout=settings.timeout,
+                        deadline=asyncio.get_running_loop().time() + 2 * settings.timeout,
+                        context=context,
+                        clock=self._own_clock or self.clock,
+                    )
+                )
+        except TimeoutError:
+            words = f"{address} port {settings.port} had no time for this look beside others"
+            return Look(str(address), 0, 0, failure=Failure(cause="net.timeout", message=words))
 
     async def _resolver(self, settings: TlsSettings) -> Resolver | None:
         """Who is asked for CAA records. Nobody about an address, nor where look-ups do not go to the DNS: then the name
@@ -215,7 +222,7 @@ class Tls(Collector[TlsSettings, TlsFacts]):
         return Resolver((), Allowance(patience))
 
     async def _with_revocation(
-        self, settings: TlsSettings, chains: Sequence[Chain], issued: Sequence[Issued | None], deadline: float
+        self, settings: TlsSettings, chains: Sequence[Chain], issued: Sequence[Issued | None]
     ) -> tuple[Chain, ...]:
         """The chains, each with what its issuer says, where the server does not staple that."""
         web = Web(memory_of(self.run), self._resolve, settings.allow_private, settings.timeout)
@@ -225,7 +232,7 @@ class Tls(Collector[TlsSettings, TlsFacts]):
             if pair is None or good or settings.revocation == "stapled":
                 return chain
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout(settings.timeout):
                     return chain.model_copy(update={"asked": await ask(*pair, web)})
             except TimeoutError:
                 return chain.model_copy(update={"asked": too_late(pair[0])})

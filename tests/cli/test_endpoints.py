@@ -78,7 +78,7 @@ def test_the_list_tells_owner_operator_dates_and_status(acme: Path, muniment: An
         r"gone\.own\.test +\? inconclusive +– +2045-01-01 +",
         r"secret\.hidden\.test +\? inconclusive .+\(registered to redacted\)",
         r"old\.own\.test +– not applicable +– +– +– +",
-        r"Drift: 1 name that the register lacks, 1 entry that no longer exist",
+        r"Drift: 1 name that the register lacks, 1 entry gone\.",
     ):
         assert re.search(line, answer.out), answer.out
 

@@ -9,7 +9,7 @@ import pytest
 from muniment.controls.drift import Drift, ShownBy, drift
 from muniment.controls.endpoints import EndpointState, endpoint_states
 from muniment.controls.model import Register, Subject
-from muniment.controls.sights import Sight, sight_of
+from muniment.controls.sights import Sight, capture_of, sight_of
 from muniment.evidence import (
     Actor,
     Errored,
@@ -29,6 +29,7 @@ from muniment.evidence.collectors._ownership.chain import End
 from muniment.evidence.collectors._ownership.facts import Hop, Network, OwnershipFacts, Registration
 from muniment.evidence.collectors._ownership.ranges import Range
 from muniment.evidence.collectors._tls.facts import Certificate, Chain, Name, TlsFacts
+from muniment.evidence.collectors.traffic import Destination, TrafficFacts
 
 AT = datetime(2026, 11, 24, 3, 12, 33, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -149,6 +150,47 @@ def test_a_target_of_a_cname_is_drift_unless_it_is_listed_or_a_processors() -> N
     shown = sight("endpoint-ownership", "a.own.test", outcome, processors=["Megacloud", "cdn.test"])
     found = drift(register("a.own.test", "b.own.test"), [shown], ["Other, Inc.", "other-cdn.test"])
     assert names(found) == [("t.tracker.test", ShownBy.CNAME)]
+
+
+def test_a_host_of_a_capture_is_drift_unless_it_is_listed_a_processors_or_the_canary() -> None:
+    hosts = ("a.test", "new.test", "cdn.partner.test", "edge.contract.test", "canary.test", "192.0.2.7")
+    facts = TrafficFacts(
+        origin=ORIGIN,
+        requests=6,
+        optional=6,
+        unreadable=0,
+        truncated=False,
+        canary_seen=True,
+        destinations=tuple(Destination(host=host, requests=1, declared=False) for host in hosts),
+        sightings={},
+        objects=0,
+        layers={},
+        opaque={},
+    )
+    record = EvidenceRecord(
+        id="EV-2026-000001-0001",
+        task="traffic:cold start",
+        check="traffic",
+        controls=("NET-1",),
+        subject="cold start",
+        subject_kind="session",
+        collected=Span(start=AT, end=AT),
+        recorded=AT,
+        method=Method(
+            collector="traffic",
+            version="1",
+            parameters={"session": {"canary": {"host": "canary.test"}}, "processors": ["contract.test"]},
+        ),
+        actor=Actor(name="ada"),
+        outcome=facts.observed(GOOD),
+        life=Life(),
+    )
+    assert sight_of(record) is None
+    capture = capture_of(record)
+    assert capture is not None
+    found = drift(register("a.test"), [], ["partner.test"], [capture])
+    assert names(found) == [("192.0.2.7", ShownBy.CAPTURE), ("new.test", ShownBy.CAPTURE)]
+    assert (found.unlisted[0].subject, found.unlisted[0].record) == ("cold start", "EV-2026-000001-0001")
 
 
 def test_an_endpoint_that_was_looked_at_and_left_the_register_without_a_word_is_drift() -> None:

@@ -7,7 +7,7 @@ by ISO/IEC 27701 and ISO/IEC 27018 for those who process personal data.
 
 from muniment.evidence.collector import Code
 
-_ASK_OTHERWISE = "show ownership otherwise: by a DNS TXT challenge or an OV certificate (see the settings)"
+_ASK_OTHERWISE = "show ownership otherwise: by the token in the DNS or on the web server, or an OV certificate"
 _AGAIN = "collect again; if it stays, tell the operator of that server"
 
 CODES = (
@@ -132,6 +132,27 @@ CODES = (
         "The registry leaves the owner open, and the token of the settings does not stand in the DNS (inconclusive)",
         "No standard; RFC 8552 for the underscored name",
         "publish the TXT record that `muniment endpoints challenge HOST` prints",
+    ),
+    Code(
+        "proof.well_known",
+        "The registry leaves the owner open; the token of the settings stands on the web server, whose name does not "
+        "leave the domain (note)",
+        "No standard; RFC 8615 for the place",
+        "nothing; leave the file in place",
+    ),
+    Code(
+        "proof.well_known_absent",
+        "The registry leaves the owner open, and the token of the settings does not stand on the web server, or the "
+        "file could not be fetched (inconclusive)",
+        "No standard; RFC 8615 for the place",
+        "publish the file that `muniment endpoints challenge HOST` prints, over TLS and without a redirect",
+    ),
+    Code(
+        "proof.well_known_elsewhere",
+        "The registry leaves the owner open; the token stands on the web server, but a CNAME leads into another "
+        "domain, so that the file shows who is there (inconclusive)",
+        "No standard; RFC 1034 section 3.6.2",
+        "publish the token in the DNS instead",
     ),
     Code(
         "proof.certificate",

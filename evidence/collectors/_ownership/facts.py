@@ -57,7 +57,7 @@ class Network(Frozen):
 
 
 class Challenge(Frozen):
-    """Whether the token that the settings name was published in the DNS."""
+    """Whether the token that the settings name was published: `name` is where, in the DNS or on the web."""
 
     name: str
     found: bool
@@ -93,6 +93,9 @@ class OwnershipFacts(Facts):
     addresses_left_out: int = 0
     challenge: Annotated[Challenge | None, Declared("ip")] = Field(
         None, description="The look for the token, if the settings name one"
+    )
+    well_known: Annotated[Challenge | None, Declared("ip")] = Field(
+        None, description="The look for the token on the web server, if the settings ask for one"
     )
     certified: Certified | None = Field(None, description="The certificate, if the settings name one")
 

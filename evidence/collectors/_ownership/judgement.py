@@ -4,7 +4,8 @@ Each rule gives verdicts of its own; the gravest status wins, and the codes of a
 the domain and who operates the machines are separate questions, asked one after the other:
 
 1. The registrant of the host's registrable domain must be the declared owner. Where the registry leaves open who that
-   is, another proof may answer: the token in the DNS, or a validated certificate. No proof lifts what it does say.
+   is, another proof may answer: the token in the DNS or on the web server, or a validated certificate. No proof lifts
+   what it does say.
 2. Each other registrable domain on the way must belong to the owner or to a declared processor.
 3. The way must have an end.
 4. No address may be inside (loopback, private, link-local …), unless that is meant.
@@ -136,6 +137,7 @@ def _of_proofs(facts: OwnershipFacts, parties: Parties, at: datetime) -> Iterato
         yield inconclusive(f"{challenge.failure.message}.", challenge.failure.code)
     elif challenge:
         yield inconclusive(f"{challenge.name} does not hold the token of the settings.", "proof.dns_txt_absent")
+    yield from _of_file(facts)
     if certified is None:
         return
     told = f'{certified.issuer} validated "{certified.organisation}" for a certificate of {host}'
@@ -145,6 +147,22 @@ def _of_proofs(facts: OwnershipFacts, parties: Parties, at: datetime) -> Iterato
         yield inconclusive(f"{told}, which ended on {certified.not_after:%Y-%m-%d}.", "proof.certificate_unsuited")
     else:
         yield passed(f"{told}; the registry names nobody.", "proof.certificate")
+
+
+def _of_file(facts: OwnershipFacts) -> Iterator[Verdict]:
+    """A file shows who runs the server. Where the name leads into another domain, that is whoever is there."""
+    file = facts.well_known
+    if file is None:
+        return
+    if file.failure:
+        yield inconclusive(f"{file.failure.message}.", file.failure.code)
+    elif not file.found:
+        yield inconclusive(f"{file.name} does not hold the token of the settings.", "proof.well_known_absent")
+    elif elsewhere := facts.hops_elsewhere:
+        words = f"{file.name} holds the token, but the name leads to {elsewhere[-1].name}, whose server that is."
+        yield inconclusive(words, "proof.well_known_elsewhere")
+    else:
+        yield passed(f"{file.name} holds the organisation's token; the registry names nobody.", "proof.well_known")
 
 
 def _of_hop(hop: Hop, facts: OwnershipFacts, parties: Parties, at: datetime) -> Iterator[Verdict]:
