@@ -156,7 +156,9 @@ def _verdict(
         return machine
     if valid is None:
         return inconclusive("what a machine can see passes; no person has attested the rest", "evidence.unattested")
-    return passed(f"{machine.message}; the rest is attested by {valid.by}", *machine.codes, "evidence.attested")
+    return passed(
+        f"{machine.message.rstrip('.')}; the rest is attested by {valid.by}", *machine.codes, "evidence.attested"
+    )
 
 
 def _attested(attestation: Attestation) -> Verdict:

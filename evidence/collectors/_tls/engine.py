@@ -52,8 +52,16 @@ async def on_one_loop(look: Coroutine[Any, Any, _T]) -> _T:
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(look, _loop()))
 
 
-@cache
 def _loop() -> asyncio.AbstractEventLoop:
+    with _starting:  # the first looks of a run come at the same moment, and must not start a loop each
+        return _started()
+
+
+_starting = threading.Lock()
+
+
+@cache
+def _started() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="tls looks", daemon=True).start()
     return loop

@@ -46,12 +46,17 @@ class _Said:
 
 
 def judge(facts: TlsFacts, policy: Policy, expected_issuer: str | None, at: datetime) -> Verdict:
-    """The verdict on all addresses together; its message names the policy, its version and the digest of its file."""
+    """The verdict on all addresses together. What was found comes first, since lists cut long messages; then the policy
+    with its version and the digest of its file; then the notes."""
     server = _server(facts)
     strangers = list(_intercepted(facts, expected_issuer)) if expected_issuer else []
     if strangers:
         return _verdict(
-            Status.INCONCLUSIVE, f"What answered may not be the {server}; it was looked at under", strangers, [], policy
+            Status.INCONCLUSIVE,
+            f"What answered may not be the {server}: it",
+            strangers,
+            [],
+            f"Looked at under {policy}",
         )
     skewed = facts.clock is not None and abs(facts.clock.skew) > MOST_SKEW
     said = [_placed(facts, sight, _of_sight(facts, sight, policy, None if skewed else at)) for sight in facts.sights]
@@ -59,12 +64,12 @@ def judge(facts: TlsFacts, policy: Policy, expected_issuer: str | None, at: date
     unseen = [*_left_out(facts), *_clock(facts, skewed=skewed), *(point for each in said for point in each.unseen)]
     notes = [*(point for each in said for point in each.notes), *_notes(facts, None if skewed else at)]
     if faults:
-        return _verdict(Status.FAIL, f"The {server} does not meet", faults, notes, policy)
+        return _verdict(Status.FAIL, f"The {server}", faults, notes, f"It does not meet {policy}")
     if unseen:
         return _verdict(
-            Status.INCONCLUSIVE, f"The {server} was not seen whole; it was looked at under", unseen, notes, policy
+            Status.INCONCLUSIVE, f"The {server} was not seen whole: it", unseen, notes, f"Looked at under {policy}"
         )
-    return _verdict(Status.PASS, f"The {server} meets", [], notes, policy)
+    return _verdict(Status.PASS, "", [], notes, f"The {server} meets {policy}")
 
 
 def _server(facts: TlsFacts) -> str:
@@ -73,12 +78,15 @@ def _server(facts: TlsFacts) -> str:
     return "server" if shown == facts.server_name else f"server {shown}"
 
 
-def _verdict(status: Status, head: str, points: Sequence[Point], notes: Sequence[Point], policy: Policy) -> Verdict:
-    said = "; ".join(map(str, points))
-    noted = "; ".join(map(str, notes))
+def _verdict(status: Status, head: str, points: Sequence[Point], notes: Sequence[Point], policy: str) -> Verdict:
+    sentences = (
+        f"{head} {'; '.join(map(str, points))}." if points else "",
+        f"{policy}.",
+        f"It {'; '.join(map(str, notes))}." if notes else "",
+    )
     return Verdict(
         status=status,
-        message=f"{head} {policy}" + (f": it {said}" if said else "") + (f". It {noted}." if noted else "."),
+        message=" ".join(filter(None, sentences)),
         codes=tuple(dict.fromkeys(point.code for point in (*points, *notes))),
     )
 

@@ -246,7 +246,7 @@ def test_what_a_policy_forbids_is_a_fail_whatever_it_advises(changes: dict[str, 
 
 def test_a_fail_names_the_clause_of_the_rule() -> None:
     verdict = judged(with_sight(versions=("TLSv1.0", "TLSv1.2")))
-    assert "it accepts TLSv1.0 [configurations.intermediate.tls_versions]" in verdict.message
+    assert "The server accepts TLSv1.0 [intermediate, tls_versions]" in verdict.message
 
 
 def test_a_past_record_is_judged_again_by_a_policy_of_today() -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import socket
 import socketserver
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -100,3 +102,21 @@ def test_twelve_names_on_one_server_are_all_seen_and_do_not_crowd_it(tmp_path: P
     assert server.most <= LOOKS_AT_ONE_PLACE * LANES
     assert server.total == sum(facts.connects for facts in seen) > 100
     assert {facts.sights[0].failure for facts in seen} == {None}
+
+
+def test_looks_that_come_at_the_same_moment_start_one_loop_between_them() -> None:
+    code = """
+import asyncio, threading
+from muniment.evidence.collectors._tls.engine import on_one_loop
+together, loops = threading.Barrier(12), set()
+async def look():
+    loops.add(id(asyncio.get_running_loop()))
+def thread():
+    together.wait()
+    asyncio.run(on_one_loop(look()))
+threads = [threading.Thread(target=thread) for _ in range(12)]
+[each.start() for each in threads]; [each.join() for each in threads]
+print(len(loops))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
