@@ -314,7 +314,7 @@ def peak() -> float:
 def show(costs: list[Cost], skipped: dict[str, str]) -> None:
     """A table for people, then the same as JSON."""
     floors = {each.servers: each for each in costs if each.contestant == "handshake"}
-    own = [each.cpu / each.servers for each in costs if each.contestant == "muniment"]
+    own = max((each for each in costs if each.contestant == "muniment"), key=lambda each: each.servers, default=None)
     print(HEAD)
     rows = []
     for each in costs:
@@ -330,9 +330,9 @@ def show(costs: list[Cost], skipped: dict[str, str]) -> None:
         if each.detail:
             print(f"{each.contestant} on {each.servers}: {each.detail}")
     others = [each for each in costs if own and each.contestant not in ROLES]
-    against = {each.contestant: each.cpu / each.servers / max(own) for each in others}
+    against = {each.contestant: each.cpu / each.servers / own.cpu * own.servers for each in others if own}
     for name, ratio in against.items():
-        print(f"{name} takes {ratio:.0f} times the CPU of muniment for a server")
+        print(f"{name} takes {ratio:.0f} times the CPU of muniment for a server, by its run with the most servers")
     for name, why in skipped.items():
         print(f"skipped {name}: {why}")
     print(json.dumps({"costs": rows, "cpu_against_muniment": against, "skipped": skipped}))
