@@ -52,7 +52,7 @@ def pack(
         Path | None, typer.Option("--output", "-o", help="The PDF, the others beside it; otherwise in packs/.")
     ] = None,
     formats: Annotated[
-        str, typer.Option(metavar="FORMS", help="Which of pdf, xlsx and zip, with commas between.")
+        str, typer.Option(metavar="FORMS", help="Which of pdf, xlsx, zip and oscal, with commas between.")
     ] = "pdf,xlsx,zip",
     draft: Annotated[bool, typer.Option("--draft", help="Print DRAFT on every page.")] = False,
     version: Annotated[str, typer.Option(help="The version of this pack.")] = "1",
@@ -98,7 +98,7 @@ def pack(
     for each in made:
         pages = f"{counted(each.pages, 'page')}, " if each.pages else ""
         result().print(f"{each.path}\n{pages}{each.size:,} bytes, {each.sha256}")
-    if signed := next((each.path.name for each in made if each.path.suffix != ".xlsx"), None):
+    if signed := next((each.path.name for each in made if each.path.suffix in (".pdf", ".zip")), None):
         result().print(f"Anybody can verify it: muniment verify {signed}")
     return 0
 
@@ -106,16 +106,16 @@ def pack(
 def _forms(text: str) -> tuple[str, ...]:
     """The forms that were asked for, once each."""
     from muniment.cli.desk import known
-    from muniment.exports.write import FORMS
+    from muniment.exports.write import FORMS, USUAL
 
     asked = {known(each.strip().lower(), FORMS, "format") for each in text.split(",") if each.strip()}
-    return tuple(form for form in FORMS if form in asked) or FORMS
+    return tuple(form for form in FORMS if form in asked) or USUAL
 
 
 def build(
     desk: "Desk", asked: Request, output: Path | None, progress: Progress, forms: tuple[str, ...] | None = None
 ) -> "tuple[PackFile, ...]":
-    """Verify the store, judge what it holds, and write the pack in these forms, otherwise in all.
+    """Verify the store, judge what it holds, and write the pack in these forms, otherwise in the usual three.
 
     Raises:
         IntegrityError: the store is not what was signed; no pack is built from it.
@@ -126,12 +126,12 @@ def build(
 def write(
     desk: "Desk", made: "Pack", output: Path | None, progress: Progress, forms: tuple[str, ...] | None = None
 ) -> "tuple[PackFile, ...]":
-    """Write the pack in these forms, otherwise in all."""
-    from muniment.exports.write import FORMS, write_forms
+    """Write the pack in these forms, otherwise in the usual three."""
+    from muniment.exports.write import USUAL, write_forms
 
     target = output or desk.root / FOLDER / f"{made.identity.id}.pdf"
     target.parent.mkdir(parents=True, exist_ok=True)
-    return write_forms(made, target, desk.signer, forms or FORMS, progress)
+    return write_forms(made, target, desk.signer, forms or USUAL, progress)
 
 
 def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":

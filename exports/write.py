@@ -17,7 +17,8 @@ from muniment.exports.model import Pack
 from muniment.exports.pdf import Progress, render_pdf
 from muniment.exports.words import Words
 
-FORMS = ("pdf", "xlsx", "zip")
+FORMS = ("pdf", "xlsx", "zip", "oscal")
+USUAL = ("pdf", "xlsx", "zip")  # the ZIP holds the OSCAL documents too
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ def write_pack(pack: Pack, path: Path, signer: Signer, progress: Progress | None
 
 
 def write_forms(
-    pack: Pack, path: Path, signer: Signer, forms: Collection[str] = FORMS, progress: Progress | None = None
+    pack: Pack, path: Path, signer: Signer, forms: Collection[str] = USUAL, progress: Progress | None = None
 ) -> tuple[PackFile, ...]:
-    """Write the pack in these forms of `FORMS`, in the order of `FORMS`; `path` is the PDF's, the others lie beside it.
+    """Write the pack in these forms of `FORMS`, in that order; `path` is the PDF's, the others lie beside it.
 
     Raises:
         MunimentError: as `write_pack`; none of the files was written then.
@@ -54,7 +55,7 @@ def write_forms(
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise _unwritable(path, "the folder is not there or not writable")
     data, pages = form_bytes(pack, signer, forms, progress)
-    named = {_beside(path, form): data[form] for form in FORMS if form in data}
+    named = {_beside(path, form): content for form, content in data.items()}
     write_all_whole(named)
     return tuple(
         PackFile(each, pages if content is data.get("pdf") else None, digest(content), len(content))
@@ -70,20 +71,26 @@ def _beside(path: Path, form: str) -> Path:
 
 
 def form_bytes(
-    pack: Pack, signer: Signer, forms: Collection[str] = FORMS, progress: Progress | None = None
+    pack: Pack, signer: Signer, forms: Collection[str] = USUAL, progress: Progress | None = None
 ) -> tuple[dict[str, bytes], int | None]:
-    """Each form's bytes, and the pages of the PDF if one was made; the same pack and signer give the same bytes."""
+    """Each file's bytes by what its name ends in, and the pages of the PDF if one was made.
+
+    The form `oscal` has a file for each document; the same pack and signer give the same bytes.
+    """
     from muniment.exports.bundle import bundle
+    from muniment.exports.oscal import oscal
     from muniment.exports.tables import files, tables
     from muniment.exports.workbook import workbook
 
     pdf, pages = pack_bytes(pack, signer, progress) if {"pdf", "zip"} & set(forms) else (b"", None)
     made = tables(pack)
     xlsx = workbook(pack, made, Words(language(pack.identity.language))) if {"xlsx", "zip"} & set(forms) else b""
+    documents = oscal(pack) if {"zip", "oscal"} & set(forms) else ()
     found = {"pdf": pdf, "xlsx": xlsx}
     if "zip" in forms:
-        found["zip"] = bundle(pack, pdf, xlsx, files(made), signer)
-    return {form: data for form, data in found.items() if form in forms}, pages
+        found["zip"] = bundle(pack, pdf, xlsx, (*files(made), *documents), signer)
+    asked = {form: data for form, data in found.items() if form in forms}
+    return asked | {each.name: each.data for each in documents if "oscal" in forms}, pages
 
 
 def pack_bytes(pack: Pack, signer: Signer, progress: Progress | None = None) -> tuple[bytes, int]:

@@ -1,5 +1,6 @@
 """`muniment status`, `show`, `log`, `verify` and the registers: what stands, and on what it rests."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ def test_a_workspace_without_controls_is_never_green(acme: Path, muniment: Any) 
     assert muniment("-w", acme, "verify", pdf).code == 0
     answer = muniment("-w", acme, "verify", zipped, "--json")
     assert (answer.code, answer.json["kind"], answer.json["pinned"], answer.json["faults"]) == (0, "pack", True, [])
+    with zipfile.ZipFile(zipped) as archive:
+        assert {"assessment-results.json", "component-definition.json"} <= set(archive.namelist())
     whole = zipped.read_bytes()
     place = len(whole) // 2
     zipped.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
@@ -98,6 +101,15 @@ def test_only_the_formats_that_were_asked_for_are_written(acme: Path, muniment: 
     assert (answer.code, answer.json["pages"]) == (0, None)
     assert [each["path"] for each in answer.json["files"]] == [str(target)]
     assert [each.name for each in tmp_path.glob("for the*")] == [target.name]
+    answer = muniment("-w", acme, "pack", "iso-iec-27001-2022", "--formats", "oscal", "-o", target)
+    assert answer.code == 0
+    assert "can verify it" not in answer.out
+    names = sorted(each.name for each in tmp_path.glob("*.json"))
+    assert names == [
+        "for the auditor.assessment-results.json",
+        "for the auditor.component-definition.json",
+        "for the auditor.plan-of-action-and-milestones.json",
+    ]
     wrong = muniment("-w", acme, "pack", "iso-iec-27001-2022", "--formats", "pdf,xslx")
     assert wrong.code == 2
     assert "did you mean xlsx?" in wrong.err
