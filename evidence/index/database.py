@@ -7,10 +7,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, event, func, insert, select
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import create_engine
@@ -74,7 +76,13 @@ def load(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
             for row in rows:
                 copy.write_row(row)
     else:
-        connection.exec_driver_sql(str(insert(table).compile(dialect=connection.dialect)), list(rows))
+        connection.exec_driver_sql(_insertion(table), list(rows))
+
+
+@cache
+def _insertion(table: Table) -> str:
+    """SQLite's statement that adds a row: to spell it takes longer than to add the rows of a small run."""
+    return str(insert(table).compile(dialect=sqlite_dialect()))
 
 
 def _url(text: str) -> URL:

@@ -48,6 +48,7 @@ class Log:
         self.database = Database(path)
         self._history: tuple[LogEntry, ...] = ()
         self._leaves: Tree | None = None
+        self._tree_of: tuple[str, str] = ("", "")  # the last commit that was asked for, and its tree
 
     @property
     def commit(self) -> str:
@@ -219,7 +220,10 @@ class Log:
             raise IntegrityError("the file is missing", where=path, code="file.missing") from error
 
     def _tree(self) -> str:
-        return parse_commit(self.database.read(self.commit, "commit")).tree
+        commit = self.commit
+        if self._tree_of[0] != commit:
+            self._tree_of = (commit, parse_commit(self.database.read(commit, "commit")).tree)
+        return self._tree_of[1]
 
     def _leaf_hashes(self, covering: Statement) -> list[bytes]:
         listed = covering.predicate.leaf_hashes
