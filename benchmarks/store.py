@@ -58,7 +58,10 @@ HEAD = f"{'what':<34}{'records':>9}{'ours':>10}{'theirs':>10}{'ratio':>8}  targe
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: medians in CPU seconds or what `unit` says, and whether the target is met."""
+    """One line of the table: medians in CPU seconds, or in what the line names; the ratio is that to `theirs`.
+
+    Where nobody else is measured, it is the ratio to the number that the target names.
+    """
 
     what: str
     records: int
@@ -195,7 +198,7 @@ def whole_store(folder: Path, count: int, rounds: int) -> Iterator[Figure]:
         rebuild.append(spent[0])
     yield smaller("verify against git fsck", count, verify, fsck, 1.25)
     rate = count / statistics.median(rebuild)
-    yield Figure("index, records per CPU second", count, rate, None, rate, ">= 25000", met=rate >= 25_000)
+    yield Figure("index, records per CPU second", count, rate, None, rate / 25_000, ">= 1", met=rate >= 25_000)
     bench.close()
 
 
@@ -229,7 +232,7 @@ def as_of(folder: Path, rounds: int) -> Figure:
             taken.append(spent[0] * 1000)
     milliseconds = statistics.median(taken)
     what = "1,000 series as of a date, ms"
-    return Figure(what, 1_000 * moments, milliseconds, None, milliseconds, "<= 10", met=milliseconds <= 10)
+    return Figure(what, 1_000 * moments, milliseconds, None, milliseconds / 10, "<= 1", met=milliseconds <= 10)
 
 
 def _row(leaf: int, series: int, moment: int) -> tuple[object, ...]:
