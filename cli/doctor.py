@@ -115,6 +115,7 @@ def _workspace(desk: "Desk") -> Iterator[Line]:
         ("collectors", _collectors),
         ("key", _key),
         ("store", _store),
+        ("leftovers", _leftovers),
         ("pin", _pin),
         ("anchors", _anchors),
         ("index", _index),
@@ -246,6 +247,24 @@ def _disk(desk: "Desk") -> Line:
     free = shutil.disk_usage(desk.root).free
     words = f"{free // 1024**2:,} MiB free"
     return Line("disk", "ok", words) if free >= _LEAST_FREE else Line("disk", "warn", words, "free some space")
+
+
+def _leftovers(desk: "Desk") -> Line:
+    """What a writer leaves who was killed. The next writer removes it; so does this, unless a writer is at work."""
+    from muniment.cli.words import counted
+    from muniment.evidence.store.lock import mend
+
+    path = desk.workspace.store_path
+    halves = sorted(each.name for each in path.parent.glob(f".{path.name}.*") if each.is_dir())
+    cleared = mend(path)
+    if halves:  # nobody can tell whether the one who makes it is still at work
+        what = f"{halves[0]} is a store that was never finished"
+        return Line("leftovers", "warn", what, f"rm -r {halves[0]}, if nothing is being set up now")
+    if cleared is None:
+        return Line("leftovers", "ok", "a writer is at work")
+    if cleared:
+        return Line("leftovers", "ok", f"{counted(len(cleared), 'file')} of a writer that was killed: removed")
+    return Line("leftovers", "ok", "none")
 
 
 def _clock(desk: "Desk") -> Line:

@@ -16,6 +16,7 @@ from muniment.evidence.errors import StoreFault
 _FILE = "muniment.lock"
 _PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 0.02
+_LEFT = ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/??/tmp_obj_*")
 
 
 @contextmanager
@@ -36,12 +37,31 @@ def locked(folder: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def clear_leftovers(folder: Path) -> None:
+def clear_leftovers(folder: Path) -> tuple[Path, ...]:
     """Remove what a killed git leaves and what would block the next one; only while the lock is held."""
-    for pattern in ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/??/tmp_obj_*"):
-        for path in folder.glob(pattern):
-            if path.name != _FILE:
-                path.unlink(missing_ok=True)
+    found = tuple(path for pattern in _LEFT for path in folder.glob(pattern) if path.name != _FILE)
+    for path in found:
+        path.unlink(missing_ok=True)
+    return found
+
+
+def mend(folder: Path) -> tuple[Path, ...] | None:
+    """Remove leftovers without waiting; None while a writer is at work, who has removed them already.
+
+    Raises:
+        StoreFault: the store cannot be written.
+    """
+    try:
+        descriptor = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return clear_leftovers(folder)
+        except BlockingIOError:
+            return None
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise unwritable(error, folder) from error
 
 
 def unwritable(error: OSError, folder: Path) -> StoreFault:

@@ -26,14 +26,14 @@ _SBIN = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 def test_a_power_cut_takes_nothing_acknowledged_away(
     making: Any, nursery: Any, whole: Any, count: Any, times: Any, tmp_path: Path
 ) -> None:
-    image, cut = tmp_path / "disk.img", tmp_path / "cut.img"
+    image = tmp_path / "disk.img"
     _format(image, 24 * MIB)
     chance, number = random.Random(11), 1
     with _mounted(image, tmp_path / "disk") as disk:
         bench = making.Bench(disk)
         trust, acknowledged = bench.trust, list[int]()
         for at in range(times(8, 500)):
-            told = tmp_path / f"told-{at}"
+            told, cut = tmp_path / f"told-{at}", tmp_path / f"cut-{at}.img"
             writer = nursery.writer(bench.path, bench.key_path, told, first=number, count=1_000)
             time.sleep(chance.random() * 0.15)  # some runs: nothing depends on how many
             writer.pause(stopped=True)
@@ -51,6 +51,7 @@ def test_a_power_cut_takes_nothing_acknowledged_away(
                 count.restarts += 1
                 whole(after / bench.path.name, trust, safe if at % 10 == 9 else safe[-20:], count)
             (tmp_path / "t").unlink()
+            cut.unlink()
 
 
 def _format(image: Path, size: int) -> None:
