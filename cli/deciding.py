@@ -82,9 +82,9 @@ def made(
     *,
     asked_by: str | None = None,
     approver: str | None = None,
-    to: str | None = None,
+    **payload: str | None,
 ) -> "Decision":
-    """A decision of a person.
+    """A decision of a person; of the `payload`, what is None is left out.
 
     Raises:
         UsageError: nobody is named who has to be, or who approves is who asks.
@@ -103,7 +103,7 @@ def made(
             refers_to=tuple(about),
             asked_by=asked_by,
             approver=approver,
-            payload={"to": to} if to else {},
+            payload={key: value for key, value in payload.items() if value is not None},
         )
     except ValidationError as error:
         what = error.errors()[0]["msg"].removeprefix("Value error, ")

@@ -118,6 +118,7 @@ def _workspace(desk: "Desk") -> Iterator[Line]:
         ("leftovers", _leftovers),
         ("pin", _pin),
         ("anchors", _anchors),
+        ("payloads", _payloads),
         ("index", _index),
         ("disk", _disk),
         ("clock", _clock),
@@ -231,6 +232,31 @@ def _anchors(desk: "Desk") -> Line:
     since = [state.waiting_since for state in states.values() if state.waiting_since is not None]
     late = bool(since) and desk.clock() - min(since) > timedelta(seconds=anchoring.max_age)
     return Line("anchors", "fail" if late else "warn", words, "muniment anchor")
+
+
+def _payloads(desk: "Desk") -> Line:
+    """Sealed payloads against the records that commit to them, and against what was erased."""
+    from muniment.cli.erasing import erasures, sealed_in
+    from muniment.cli.words import counted
+    from muniment.evidence.vault import Vault
+
+    vault, erased = Vault(desk.root), erasures(desk)
+    named = {each.id for each in sealed_in(desk)}
+    here = set(vault.ids())
+    left = sorted(here & erased.keys())
+    if left:
+        return Line("payloads", "fail", f"{left[0]} was to be erased and is still here", f"muniment erase {left[0]} …")
+    lost = sorted(id_ for id_ in named - erased.keys() if vault.state(id_) != "kept")
+    if lost:
+        mend = "bring payloads/ back from its backup"
+        return Line("payloads", "fail", f"{counted(len(lost), 'payload')} cannot be opened and nobody erased it", mend)
+    astray = sorted(here - named)
+    if astray:
+        words = f"no record commits to {astray[0]}" + (f" and {len(astray) - 1} more" if len(astray) > 1 else "")
+        return Line("payloads", "warn", words, f"muniment erase {astray[0]} …")
+    return Line(
+        "payloads", "ok", f"{counted(len(named) - len(named & erased.keys()), 'payload')} kept, {len(erased)} erased"
+    )
 
 
 def _index(desk: "Desk") -> Line:

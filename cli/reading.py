@@ -88,7 +88,8 @@ def show(context: typer.Context, id_: Annotated[str, typer.Argument(metavar="ID"
     from muniment.evidence.store import includes
     from muniment.evidence.store.merkle import leaf_hash
 
-    store = desk_of(context).store
+    desk = desk_of(context)
+    store = desk.store
     try:
         stored = store.record(id_)
     except KeyError as error:
@@ -98,6 +99,7 @@ def show(context: typer.Context, id_: Annotated[str, typer.Argument(metavar="ID"
         ) from error
     checkpoint, proof = store.checkpoint(), store.proof(stored.leaf)
     proven = proof.leaf_hash == leaf_hash(canonical(stored.record)) and includes(proof, checkpoint.root_hash)
+    payloads = _payloads(desk, stored.record)
     if as_json:
         print_json(
             "muniment.record-proof/1",
@@ -108,14 +110,25 @@ def show(context: typer.Context, id_: Annotated[str, typer.Argument(metavar="ID"
             root=checkpoint.root,
             proof=[each.hex() for each in proof.path],
             proven=proven,
+            payloads=payloads,
         )
     else:
         _tell_record(result(), stored.record)
+        _tell_payloads(result(), payloads)
         result().print(
             f"\nDigest {stored.digest}\nLeaf {stored.leaf} of {checkpoint.size}, root {checkpoint.root}:"
             f" {'proven to be part of the signed log' if proven else 'NOT part of the signed log'}."
         )
     return 0 if proven else 4
+
+
+def _payloads(desk: "Desk", record: "EvidenceRecord") -> dict[str, str]:
+    """The sealed payloads of a record, and how each stands."""
+    from muniment.cli.erasing import erasures, standing_of
+
+    sealed = record.outcome.origin.sealed if record.outcome.kind == "observed" else ()
+    erased = erasures(desk) if sealed else {}
+    return {each.id: standing_of(desk, each, erased) for each in sealed}
 
 
 def period_of(desk: "Desk", text: str | None, at: datetime) -> "Period":
@@ -237,6 +250,13 @@ def _tell_next(console: "Console", desk: "Desk") -> None:
         checks = sorted({task.check for task in due})
         names = ", ".join(islice(checks, 3)) + (" …" if len(checks) > 3 else "")
         console.print(f"\nDue now: {counted(len(due), 'subject')} of {names}. `muniment collect` looks at them.")
+
+
+def _tell_payloads(console: "Console", payloads: dict[str, str]) -> None:
+    from muniment.cli.console import visible
+
+    for id_, standing in payloads.items():
+        console.print(f"\nSealed payload {id_}: {visible(standing)}.", soft_wrap=True)
 
 
 def _tell_record(console: "Console", record: "EvidenceRecord") -> None:

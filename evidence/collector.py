@@ -33,7 +33,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
 from pydantic import JsonValue, ValidationInfo, model_validator
 
 from muniment.evidence.model import Digest, Frozen
-from muniment.evidence.record import Observed, Origin, Task
+from muniment.evidence.record import Observed, Origin, Sealed, Task
 from muniment.evidence.verdict import Verdict
 
 
@@ -130,6 +130,19 @@ class Collector(ABC, Generic[S, F]):
                 settings, facts = get_args(base)
                 if isinstance(settings, type) and isinstance(facts, type):
                     cls.settings_type, cls.facts_type = settings, facts
+
+    def seal(self, data: bytes, *, media_type: str, name: str | None = None) -> Sealed:
+        """Keep raw bytes that may identify a person, outside the store; what this gives belongs into `Origin.sealed`.
+
+        They can be erased later without a trace in the store but the tombstone. Outside a run nothing is kept.
+
+        Raises:
+            StoreFault: they cannot be kept.
+        """
+        from muniment.evidence.vault import Vault, unkept
+
+        keep = Vault(self.base).seal if self.run is not None else unkept
+        return keep(data, media_type=media_type, name=name)
 
     @classmethod
     def source_of(cls, settings: dict[str, JsonValue], base: Path) -> Source | None:  # noqa: ARG003 - for subclasses

@@ -36,6 +36,7 @@ class DecisionKind(StrEnum):
     PACK_GIVEN = "pack.given"
     IMPORTED = "imported"
     ERASED = "erased"
+    PAYLOAD_OPENED = "payload.opened"
     GAP_EXPLAINED = "gap.explained"
     KEY_ROTATED = "key.rotated"
 

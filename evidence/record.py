@@ -59,6 +59,22 @@ class Content(Frozen):
     sha256: Digest
 
 
+SEALED_ID = r"^SP-[0-9a-f]{32}$"
+
+
+class Sealed(Frozen):
+    """Raw bytes that may identify a person, kept outside the store: what the record commits to, never the bytes.
+
+    `commitment` is `SHA-256(salt || payload)`; the salt of 128 bits lies with the key, and goes with it.
+    """
+
+    id: str = Field(pattern=SEALED_ID)
+    commitment: Digest
+    size: int = Field(ge=0)
+    media_type: str
+    name: str | None = None
+
+
 class Origin(Frozen):
     """Where evidence comes from. Facts cannot be built without it."""
 
@@ -75,6 +91,9 @@ class Origin(Frozen):
     tools: tuple[Tool, ...] = ()
     contents: tuple[Content, ...] = ()
     redactions: tuple[str, ...] = ()
+    sealed: tuple[Sealed, ...] = Field(
+        default=(), description="Payloads that are kept outside the store and can be erased", exclude_if=operator.not_
+    )
 
 
 class Actor(Frozen):

@@ -26,7 +26,9 @@ from muniment.evidence import (
     Code,
     EvidenceRecord,
     Exclusion,
+    Observed,
     Period,
+    Sealed,
     Status,
     StoredDecision,
     StoredRecord,
@@ -184,11 +186,18 @@ class Cited:
     controls: tuple[str, ...]
     lax: str | None
     in_period: bool
+    erased: tuple[StoredDecision, ...] = ()  # the tombstones of its sealed payloads
 
     @property
     def record(self) -> EvidenceRecord:
         """The record itself."""
         return self.stored.record
+
+    @property
+    def sealed(self) -> tuple[Sealed, ...]:
+        """What was kept outside the store."""
+        outcome = self.record.outcome
+        return outcome.origin.sealed if isinstance(outcome, Observed) else ()
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from muniment.controls.model import (
 from muniment.controls.sampling import EVERYTHING, drawn_again
 from muniment.evidence import (
     Code,
+    DecisionKind,
     Errored,
     EvidenceRecord,
     Period,
@@ -98,7 +99,9 @@ def build_pack(
     serving = tuple(control for control in workspace.controls if _serves(control, framework))
     findings = {control.id: assessment.findings[control.id] for control in serving}
     until = min(max(at, period.start), period.end)
-    cited = _cited(findings, records, runs, period)
+    tombstones = {each.decision.refers_to[0]: each for each in decisions if each.decision.kind == DecisionKind.ERASED}
+    cited = _buried(_cited(findings, records, runs, period), tombstones)
+    mentioned = {each.leaf for record in cited.values() for each in record.erased}
     by_check = _records_by_check(records)
     soa = _applicability(framework, assessment.criteria[framework.id], serving, findings)
     sheets = tuple(
@@ -124,7 +127,7 @@ def build_pack(
         custody=_custody(runs, cited.values(), period),
         code=code_rows(cited.values()),
         attachments=(),
-        decisions=tuple(each for each in decisions if each.decision.at >= period.start),
+        decisions=tuple(each for each in decisions if each.decision.at >= period.start or each.leaf in mentioned),
     )
     return replace(pack, attachments=attachments(pack, prove))
 
@@ -202,6 +205,17 @@ def _cited(
             in_period=stored.record.observed.start in period,
         )
         for number, stored in enumerate(chosen, start=1)
+    }
+
+
+def _buried(cited: Mapping[str, Cited], tombstones: Mapping[str, StoredDecision]) -> dict[str, Cited]:
+    """Each record with the tombstones of the payloads that it once had."""
+    return {
+        id_: replace(
+            each,
+            erased=tuple(tombstones[payload.id] for payload in each.sealed if payload.id in tombstones),
+        )
+        for id_, each in cited.items()
     }
 
 

@@ -6,6 +6,8 @@ at the first look. Here is what the sight means.
 """
 
 from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from muniment.evidence.collector import Collector
 from muniment.evidence.collectors._traffic import codes
@@ -20,7 +22,11 @@ from muniment.evidence.collectors._traffic.model import (
     TrafficSettings,
 )
 from muniment.evidence.errors import CouldNotLook
+from muniment.evidence.model import digest
 from muniment.evidence.verdict import Verdict, failed, inconclusive, passed
+
+if TYPE_CHECKING:
+    from muniment.evidence.collectors._traffic.capture import Fingerprint
 
 __all__ = [
     "Act",
@@ -64,13 +70,15 @@ class Traffic(Collector[TrafficSettings, TrafficFacts]):
         difference = difference_of(settings, tally, before) if settings.compare_with else None
         for file, print_ in zip(files, before, strict=True):
             if capture.fingerprint(file) != print_:
-                raise CouldNotLook(
-                    "traffic.changed_while_reading",
-                    "the capture changed while it was read",
-                    where=str(file),
-                    mend="point the check at a finished capture",
-                )
-        return tally.facts(files, before, reading, difference)
+                raise _changed(file)
+        facts = tally.facts(files, before, reading, difference)
+        if not settings.keep:
+            return facts
+        sealed = tuple(
+            self.seal(_unchanged(file, print_), media_type=capture.MEDIA_TYPES[file.suffix.lower()], name=file.name)
+            for file, print_ in zip(files, before, strict=True)
+        )
+        return facts.model_copy(update={"origin": facts.origin.model_copy(update={"sealed": sealed})})
 
     def assess(self, settings: TrafficSettings, facts: TrafficFacts, at: datetime) -> Verdict:  # noqa: ARG002 - nothing ages
         """Fail on any fault; inconclusive where the capture cannot show what is asked; else pass, with notes."""
@@ -92,6 +100,23 @@ class Traffic(Collector[TrafficSettings, TrafficFacts]):
         return passed(
             f"{told}; all went where and when it may, with {_many(facts.objects, 'object')} as listed.", *notes
         )
+
+
+def _unchanged(file: Path, print_: "Fingerprint") -> bytes:
+    """The bytes of a capture, if they are those that were judged."""
+    data = file.read_bytes()
+    if digest(data) != print_.sha256:
+        raise _changed(file)
+    return data
+
+
+def _changed(file: Path) -> CouldNotLook:
+    return CouldNotLook(
+        "traffic.changed_while_reading",
+        "the capture changed while it was read",
+        where=str(file),
+        mend="point the check at a finished capture",
+    )
 
 
 def _doubts(settings: TrafficSettings, facts: TrafficFacts) -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from muniment.evidence import Period, Status, canonical, digest
+from muniment.evidence import Actor, Decision, Period, Sealed, Status, StoredDecision, canonical, digest
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
 
@@ -59,6 +59,28 @@ def test_decisions_since_the_period_began_are_printed_with_who_asked_who_approve
         assert words in page
     start, end = datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
     assert year.pack(period=Period(start=start, end=end)).decisions == ()
+
+
+def test_a_payload_that_was_erased_is_printed_with_day_ground_and_approver_beside_its_record(year) -> None:
+    first = year.records[0]
+    payload = Sealed(id="SP-" + "0" * 32, commitment=digest(b""), size=7, media_type="text/plain")
+    outcome = first.record.outcome
+    kept = outcome.model_copy(update={"origin": outcome.origin.model_copy(update={"sealed": (payload,)})})
+    records = (replace(first, record=first.record.model_copy(update={"outcome": kept})), *year.records[1:])
+    tombstone = Decision(
+        kind="erased",
+        at=datetime(2026, 6, 30, 12, tzinfo=UTC),
+        actor=Actor(name="Bo"),
+        reason="consent was withdrawn",
+        refers_to=(payload.id, first.record.id),
+        asked_by="Bo",
+        approver="Grace Approver",
+    )
+    buried = replace(year, records=records, decisions=(StoredDecision(tombstone, 3, digest(canonical(tombstone))),))
+    page = render(buried.pack(), glyphs()).xhtml
+    assert "payload erased on 30 June 2026, ground: consent was withdrawn (DE-2026-000003)" in page
+    assert "Grace Approver" in page
+    assert "erased on" not in render(year.pack(), glyphs()).xhtml
 
 
 def test_the_same_inputs_give_the_same_pack_and_another_mark_another_id(year) -> None:

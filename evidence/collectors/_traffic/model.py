@@ -76,6 +76,7 @@ class TrafficSettings(Settings):
     categories: dict[str, str] = Field(default_factory=dict, description="The category of data of each key")
     allowed_categories: tuple[str, ...] = Field((), description="The categories that may be sent")
     compare_with: Path | None = Field(None, description="Capture of the same script in normal mode")
+    keep: bool = Field(False, description="Seal the captures, so that they can be shown later, and erased")
 
     _allow: dict[tuple[int, str], dict[str, Any]] = PrivateAttr(default_factory=dict)
 

@@ -13,6 +13,7 @@ from muniment.evidence.collectors._traffic.decode import BUDGET, unpack
 from muniment.evidence.collectors.traffic import Traffic, TrafficFacts, TrafficSettings
 from muniment.evidence.errors import InputFault
 from muniment.evidence.testing import check_collector
+from muniment.evidence.vault import Vault
 from muniment.evidence.verdict import Status, Verdict
 
 CAPTURES = Path(__file__).parents[2] / "subjects" / "captures"
@@ -133,3 +134,16 @@ def test_every_code_is_told_on_the_page() -> None:
     page = (Path(__file__).parents[3] / "docs" / "collectors" / "traffic.md").read_text()
     for code in Traffic.codes:
         assert f"| `{code.id}` | {code.meaning} | {code.clause} | {code.mend} |" in page
+
+
+def test_a_capture_is_sealed_where_the_check_asks_for_it_and_nothing_of_it_is_in_the_facts(tmp_path: Path) -> None:
+    capture = CAPTURES / "extra-key.har"
+    collector = Traffic()
+    collector.run, collector.base = "a run", tmp_path
+    facts = collector.observe(TrafficSettings.read(settings(capture, keep=True)))
+    (sealed,) = facts.origin.sealed
+    assert Vault(tmp_path).open(sealed) == capture.read_bytes()
+    assert (sealed.name, sealed.size) == ("extra-key.har", capture.stat().st_size)
+    assert not any(secret in facts.model_dump_json() for secret in PERSONAL)
+    plain = collector.observe(TrafficSettings.read(settings(capture)))
+    assert (plain.origin.sealed, len(Vault(tmp_path).ids())) == ((), 1)
