@@ -158,13 +158,13 @@ def pack_built(desk: "Desk", pack: "Pack", files: "Sequence[PackFile]") -> "Deci
     )
 
 
-def handed_over(desk: "Desk", pack: str, receiver: str, at: datetime, files: "Sequence[PackFile]") -> "Decision":
+def handed_over(desk: "Desk", pack: str, receiver: str, files: "Sequence[PackFile]") -> "Decision":
     """That a pack was built for somebody."""
     from muniment.evidence.decision import Decision, DecisionKind
 
     return Decision(
         kind=DecisionKind.PACK_GIVEN,
-        at=at,
+        at=desk.clock(),
         actor=desk.actor(),
         reason="built for them",
         refers_to=(pack, *(each.sha256 for each in files)),

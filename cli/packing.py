@@ -88,7 +88,7 @@ def pack(
         made = write(desk, judged, output, told, forms)
     first = made[0]
     decided = [] if draft else [pack_built(desk, judged, made)]
-    decided += [handed_over(desk, judged.identity.id, receiver, at, made)] if receiver else []
+    decided += [handed_over(desk, judged.identity.id, receiver, made)] if receiver else []
     kept = desk.decide(*decided)
     if as_json:
         files = [{"path": str(each.path), "sha256": each.sha256, "size": each.size} for each in made]

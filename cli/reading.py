@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from muniment.cli.desk import Desk
     from muniment.controls.assess import Assessment
     from muniment.controls.model import CriterionResult, Finding
+    from muniment.controls.schedule_gaps import ScheduleGap
     from muniment.evidence import EvidenceRecord, Period
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -49,6 +50,7 @@ def status(
     from muniment.cli.console import print_json
     from muniment.cli.desk import desk_of, known
     from muniment.controls.assess import assess
+    from muniment.controls.schedule_gaps import schedule_gaps
     from muniment.evidence.verdict import NOTHING
     from muniment.exports.outcomes import of_findings
 
@@ -57,11 +59,23 @@ def status(
     if framework is not None:
         known(framework, desk.workspace.frameworks, "framework")
     store = desk.store
-    assessment = assess(desk.workspace, store.records(), store.runs(), period_of(desk, period, at), at)
+    runs = tuple(store.runs())
+    assessment = assess(desk.workspace, store.records(), runs, period_of(desk, period, at), at)
     findings = [
         finding for finding in assessment.findings.values() if framework is None or _serves(desk, finding, framework)
     ]
     criteria = {name: rows for name, rows in assessment.criteria.items() if framework in (None, name)}
+    gaps = schedule_gaps(
+        runs,
+        [
+            check
+            for check in desk.workspace.checks
+            if any(check.id == each.check for f in findings for each in f.checks)
+        ],
+        store.decisions(),
+        assessment.period.start,
+        min(assessment.period.end, at),
+    )
     outcomes = of_findings(desk.workspace, findings)
     write_reports("muniment status", outcomes, at, junit_file=junit, sarif_file=sarif)
     if as_json:
@@ -72,10 +86,11 @@ def status(
             findings=[finding.to_json() for finding in findings],
             criteria={name: [row.to_json() for row in rows] for name, rows in criteria.items()},
             claims=[claim.to_json() for claim in assessment.claims],
+            schedule_gaps=[gap.to_json() for gap in gaps],
             anchors={name: state.to_json() for name, state in standings(desk).items()},
         )
     else:
-        _tell_status(desk, assessment, findings, criteria, everything=everything)
+        _tell_status(desk, assessment, findings, criteria, gaps, everything=everything)
     # Of no controls at all nothing is known, and that is never a pass.
     return exit_code([finding.verdict.status for finding in findings] or [NOTHING.status], fail_on)
 
@@ -173,6 +188,7 @@ def _tell_status(
     assessment: "Assessment",
     findings: "list[Finding]",
     criteria: "dict[str, tuple[CriterionResult, ...]]",
+    gaps: "tuple[ScheduleGap, ...]",
     *,
     everything: bool,
 ) -> None:
@@ -210,6 +226,7 @@ def _tell_status(
     for name, rows_ in criteria.items():
         console.print(f"\n{name}: {_criteria_words(rows_)}")
     _tell_anchors(console, desk)
+    _tell_gaps(console, gaps)
     _tell_next(console, desk)
 
 
@@ -223,6 +240,24 @@ def _tell_anchors(console: "Console", desk: "Desk") -> None:
         console.print(("" if at else "\n") + visible(f"Anchored outside, {standing(name, size, state)}"))
     for fault in policy_faults(desk, held_by_notes(desk)):
         console.print(visible(f"Not anchored as required: {fault.message}."))
+
+
+def _tell_gaps(console: "Console", gaps: "tuple[ScheduleGap, ...]") -> None:
+    """The runs that were missed, those first of which nobody said why."""
+    from muniment.cli.history import gap_words
+    from muniment.cli.words import counted
+
+    if not gaps:
+        return
+    silent = [gap for gap in gaps if gap.explained is None]
+    console.print(
+        f"\n{counted(len(gaps), 'gap')} in the schedule of the period, {len(silent)} without a reason."
+        " `muniment log --kind gap` lists them."
+    )
+    for gap in silent[:3]:
+        console.print(f"  {gap.id}: {gap_words(gap)}")
+    if silent:
+        console.print("  `muniment decide gap.explained --about GAP-… --reason WORDS` says why.")
 
 
 def _criteria_words(rows: "Iterable[CriterionResult]") -> str:

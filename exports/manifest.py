@@ -133,6 +133,7 @@ def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
             }
             for run in pack.custody
         ],
+        "schedule_gaps": [gap.to_json() for gap in pack.schedule_gaps],
         "decisions": [
             {"id": each.id, "leaf": each.leaf, "decision": each.decision.to_json()} for each in pack.decisions
         ],

@@ -6,7 +6,7 @@ of its place in the document.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from muniment.controls.model import (
@@ -22,6 +22,7 @@ from muniment.controls.model import (
     Sample,
 )
 from muniment.controls.model import Mapping as CriterionMapping
+from muniment.controls.schedule_gaps import ScheduleGap
 from muniment.evidence import (
     Code,
     EvidenceRecord,
@@ -344,4 +345,6 @@ class Pack:
     custody: tuple[StoredRun, ...]
     code: tuple[CodeRow, ...]
     attachments: tuple[Attachment, ...]
+    schedule_gaps: tuple[ScheduleGap, ...] = ()  # runs of the period that were due and that nobody made
+    made_again: Mapping[int, int] = field(default_factory=dict)  # run → looks that were made again before they were due
     decisions: tuple[StoredDecision, ...] = ()  # all from the beginning of the period up to the checkpoint

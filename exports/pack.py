@@ -24,6 +24,7 @@ from muniment.controls.model import (
     Workspace,
 )
 from muniment.controls.sampling import EVERYTHING, drawn_again
+from muniment.controls.schedule_gaps import ScheduleGap, made_again, schedule_gaps
 from muniment.evidence import (
     Code,
     DecisionKind,
@@ -127,6 +128,8 @@ def build_pack(
         custody=_custody(runs, cited.values(), period),
         code=code_rows(cited.values()),
         attachments=(),
+        schedule_gaps=_schedule_gaps(serving, runs, decisions, period, at),
+        made_again=made_again(runs, workspace.checks),
         decisions=tuple(each for each in decisions if each.decision.at >= period.start or each.leaf in mentioned),
     )
     return replace(pack, attachments=attachments(pack, prove))
@@ -397,6 +400,20 @@ def _samples(
         for sample in workspace.samples
         if sample.population in known
     )
+
+
+def _schedule_gaps(
+    controls: Sequence[Control],
+    runs: Sequence[StoredRun],
+    decisions: Sequence[StoredDecision],
+    period: Period,
+    at: datetime,
+) -> tuple[ScheduleGap, ...]:
+    """The gaps of the checks that serve the framework's controls, as they were known at `at`."""
+    checks = {check.id: check for control in controls for check in control.checks}
+    found = schedule_gaps(runs, checks.values(), decisions, period.start, min(at, period.end))
+    names = {control.id for control in controls}
+    return tuple(gap for gap in found if gap.check in checks or not names.isdisjoint(gap.controls))
 
 
 def _unadopted(library: Sequence[Control], workspace: Workspace, framework: Framework) -> tuple[Unadopted, ...]:

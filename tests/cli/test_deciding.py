@@ -1,8 +1,13 @@
 """`muniment decide` and `muniment log`: what people decide, and what the program notices by itself."""
 
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from muniment.cli.collecting import planned, run
+from muniment.cli.desk import Desk
+from muniment.evidence import Plan
 
 EXCEPTION = """\
 exceptions:
@@ -139,3 +144,40 @@ def test_a_pack_that_is_built_and_handed_over_is_in_the_log(acme: Path, muniment
     assert muniment("-w", acme, *words, "--draft").json["decisions"] == []
     assert kinds(muniment, acme, "--kind", "pack") == ["pack.built", "pack.given"]
     assert muniment("-w", acme, "verify").code == 0
+
+
+def test_a_run_that_was_missed_is_a_gap_with_a_reason_or_without_one(acme: Path, muniment: Any) -> None:
+    """Daily looks: five days ago; begun and abandoned three days ago; now; and at once again."""
+    now = datetime.now(UTC)
+
+    def looked(days: float, *, ends: bool = True) -> None:
+        desk = Desk(acme, clock=lambda: now - timedelta(days=days))
+        tasks, populations = planned(desk, everything=True)
+        if ends:
+            run(desk, tasks, populations, actor=desk.actor("schedule"))
+        else:
+            plan = Plan(planned=desk.clock(), actor=desk.actor("schedule"), workspace="sha256:" + "0" * 64, tasks=tasks)
+            desk.store.begin(plan, desk.signer, at=desk.clock())
+        desk.close()
+
+    looked(5)
+    looked(3, ends=False)
+    looked(0)
+    muniment("-w", acme, "collect", "--all")
+
+    log = muniment("-w", acme, "log", "--json").json
+    (gap,) = log["gaps"]
+    assert gap["id"].startswith("GAP-gov-2.policies-")
+    assert (gap["after_run"], gap["missed"], gap["abandoned_runs"], gap["reason"]) == (1, 4, [2], None)
+    assert [(each["start"]["run"], each["made_again"]) for each in log["runs"]] == [(4, 2), (3, 0), (2, 0), (1, 0)]
+    told = muniment("-w", acme, "log").words
+    assert "began and never ended" in told
+    assert "2 looks made again before due" in told
+    assert "run 2 began and never ended; no reason was given" in told
+    assert "1 gap in the schedule of the period, 1 without a reason." in muniment("-w", acme, "status").words
+
+    words = ("--about", gap["id"], "--reason", "the machine was being moved")
+    assert muniment("-w", acme, "decide", "gap.explained", *words).code == 0
+    (explained,) = muniment("-w", acme, "log", "--json", "--kind", "gap", "--control", "GOV-2").json["gaps"]
+    assert (explained["reason"], explained["until"]) == ("the machine was being moved", gap["until"])
+    assert "0 without a reason" in muniment("-w", acme, "status").words

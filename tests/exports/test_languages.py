@@ -26,7 +26,7 @@ from muniment.exports.words import Words
 from muniment.exports.workbook import workbook
 
 WORD = re.compile(r"[^\W\d_]{3,}")
-NAMES = {"Muniment", "SHA", "seal", "sig"}  # the same in every language
+NAMES = {"Muniment", "SHA", "GAP", "seal", "sig"}  # the same in every language
 ROOT = Path(__file__).parents[2] / "exports"
 MAPPINGS = [("**.py", "python"), ("**.xhtml", "jinja2")]
 OPTIONS = {"**.xhtml": {"extensions": "jinja2.ext.i18n", "trimmed": "true", "newstyle_gettext": "true"}}

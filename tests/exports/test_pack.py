@@ -83,6 +83,28 @@ def test_a_payload_that_was_erased_is_printed_with_day_ground_and_approver_besid
     assert "erased on" not in render(year.pack(), glyphs()).xhtml
 
 
+def test_weeks_without_a_run_are_gaps_that_the_pack_prints_with_a_reason_or_without_one(year) -> None:
+    pack = year.pack()
+    told = {(gap.check, gap.missed, gap.abandoned) for gap in pack.schedule_gaps}
+    checks = {check for check, _, _ in told}
+    assert len(checks) == 3
+    assert told == {(check, 2, ()) for check in checks} | {(check, 1, (29,)) for check in checks}
+    page = render(pack, glyphs()).xhtml
+    assert all(gap.id in page for gap in pack.schedule_gaps)
+    assert page.count("no reason was given") == len(pack.schedule_gaps) == 6
+    word = Decision(
+        kind="gap.explained",
+        at=datetime(2026, 7, 1, tzinfo=UTC),
+        actor=Actor(name="Ada"),
+        reason="the scheduler's machine had no disk",
+        refers_to=tuple(gap.id for gap in pack.schedule_gaps),
+    )
+    said = replace(year, decisions=(StoredDecision(word, 5, digest(canonical(word))),))
+    page = render(said.pack(), glyphs()).xhtml
+    assert "no reason was given" not in page
+    assert page.count("the scheduler&#39;s machine had no disk (DE-2026-000005, Ada)") == 6
+
+
 def test_the_same_inputs_give_the_same_pack_and_another_mark_another_id(year) -> None:
     assert year.pack().attachments == year.pack().attachments
     assert year.pack().identity.id == year.pack().identity.id
