@@ -22,23 +22,20 @@ from muniment.evidence.verdict import Verdict, failed, inconclusive, passed
 _LARGEST = 64 << 20  # bytes of a document
 _NOTICE = timedelta(days=90)
 
-# Editions on which no certificate stands any more: standard, edition, the last day. Source: IAF MD 26:2023 section 2
-# for 2013; IAF resolution 2013-13 for 2005. Others go into the register as `edition_until`.
-_ENDED = {
-    ("iso/iec 27001", "2005"): date(2015, 10, 1),
-    ("iso/iec 27001", "2013"): date(2025, 10, 31),
-}
+# Editions on which no certificate stands any more: standard, edition, the last day. Source: IAF MD 26:2023, as the
+# accreditation bodies RvA and TÜRKAK publish it. Others go into the register as `edition_until`.
+_ENDED = {("iso/iec 27001", "2013"): date(2025, 10, 31)}
 
-_SURVEILLANCE = "ISO/IEC 17021-1:2015 section 9.6.2"
-_DIRECTORY = "ISO/IEC 17021-1:2015 section 8.1.2"
-_ON_CERTIFICATE = "ISO/IEC 17021-1:2015 section 8.2.2"
+_SURVEILLANCE = "ISO/IEC 17021-1:2015 section 9.6"
+_DIRECTORY = "ISO/IEC 17021-1:2015 section 8.1"
+_ON_CERTIFICATE = "ISO/IEC 17021-1:2015 section 8.2"
 
 FAILURES = (
     Code("certificate.expired", "The last day of the certificate is past (fail)", _ON_CERTIFICATE, "have it renewed"),
     Code(
         "certificate.suspended",
         "The certificate is suspended or withdrawn (fail)",
-        "ISO/IEC 17021-1:2015 section 9.6.5",
+        "ISO/IEC 17021-1:2015 section 9.6",
         "stop saying that you hold it, and resolve the matter with the certification body",
     ),
     Code(

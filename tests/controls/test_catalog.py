@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,12 @@ def test_the_library_has_61_controls_with_655_mappings_and_8_claims() -> None:
         Relationship.INTERSECTS_WITH: 156,
         Relationship.SUPERSET_OF: 8,
     }
+
+
+def test_the_library_calls_what_can_look_by_the_ids_of_the_collectors() -> None:
+    shipped = {each.name for each in entry_points(group="muniment.collectors") if each.value.startswith("muniment.")}
+    whatever = {"executable", "consent-fields"}  # looks at anything; is `consent` for fields
+    assert shipped - whatever <= load_library().kinds.keys()
 
 
 def test_every_mapping_of_the_library_leads_to_a_criterion(frameworks: dict[str, Framework]) -> None:
