@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from muniment.cli.collecting import Collected, planned, run
 from muniment.cli.demo import consent_log, sessions
+from muniment.cli.demo.repository import write_repository
 from muniment.cli.demo.world import HOSTS, LAST, WITHOUT_RUN, World
 from muniment.cli.desk import Desk
 from muniment.cli.setup import complete
@@ -34,14 +35,25 @@ _EARLIER = _Size(1_500, 8_000, {})
 _SLIP = _Size(1_500, 8_000, {"withdrawn": 2})
 _TODAY = _Size(12_500, 100_000, {"before": 3, "withdrawn": 4, "incognito": 1})
 _SLIPPED_AT = 12
-_QUARTERLY = frozenset({"not-2.claims", "crt-1.certificates"})
+_QUARTERLY = frozenset({"not-2.claims", "crt-1.certificates", "src-1.identifier"})
 _QUARTERS = frozenset({0, 5, 11, 17, LAST})
+
+_SOURCE = b'''"""The identifier that goes with usage data."""
+
+import uuid
+
+
+def new_identifier() -> str:
+    """Drawn from the system's random source, for each report anew. It is made from nothing else."""
+    return str(uuid.uuid4())
+'''
 
 
 def write_workspace(root: Path, world: World, now: datetime) -> None:
     """Write the files that people would have written, a key, and an empty store, opened before the first step."""
     began = instant_of(0, now)
     day = timedelta(days=1)
+    commit = write_repository(root / "source" / "browser.git", "telemetry/identifier.py", _SOURCE, began - 30 * day)
     words = {
         "period": f"{began.replace(day=1):%Y-%m-%d}..{now:%Y-%m-%d}",
         "resolver": world.resolver,
@@ -59,6 +71,8 @@ def write_workspace(root: Path, world: World, now: datetime) -> None:
         "certified_until": f"{began + 895 * day:%Y-%m-%d}",
         "certificate_27001": digest((FILES / "certificates" / "iso-iec-27001.txt").read_bytes()),
         "certificate_27701": digest((FILES / "certificates" / "iso-iec-27701.txt").read_bytes()),
+        "source_commit": commit,
+        "source_file": digest(_SOURCE),
         "published_page": digest((FILES / "claims" / "answer-as-published.html").read_bytes()),
     }
     for source in sorted(FILES.rglob("*")):
