@@ -53,8 +53,9 @@ def judged(acts: Table, events: Table, notices: Table, terms: Terms) -> Table:
 def suspected(acts: Table, events: Table, notices: Table, terms: Terms) -> Table:
     """One row for each row of events that is not plainly lawful.
 
-    `event_id, word` say which word fits it; `subject_id, purpose, at` are its own; `left` is the instant of the
-    withdrawal that it follows, or null where the last act was none, or ended no consent.
+    `event_id, word` say which word fits it; `subject_id, purpose, at` are its own, `at` null where its subject is in
+    doubt; `left` is the instant of the withdrawal that it follows, or null where the last act was none, or ended no
+    consent.
     """
     doubtful = doubtful_subjects(acts, events, notices, terms)
     spans = _spans(acts.anti_join(doubtful, "subject_id"), notices)
@@ -225,4 +226,5 @@ def _worded(suspects: Table, spans: Table, elsewhere: Table, doubtful: Table, te
         (seen.first_anywhere <= seen.at, "purpose"),
         else_="never",
     )
-    return seen.select("event_id", *_KEY, "at", "left", word=word)
+    # A time that cannot be may be one that no language has, such as PostgreSQL's infinity; it is not handed on.
+    return seen.select("event_id", *_KEY, "left", at=ibis.ifelse(seen.doubtful, None, seen["at"]), word=word)
