@@ -7,8 +7,8 @@ The kinds of personal data are `email`, `imei`, `ip`, `mac` and `phone`. A decla
 under it. The sentences around the facts (subject, origin, verdict, error) may name what any field of the collector
 declares. Shapes are looked for, never entropy, because a false alarm loses evidence: a secret has an unmistakable
 beginning, an IMEI has a valid check digit (3GPP TS 23.003 annex B), a telephone number is written as ITU-T E.164.
-Loopback and unspecified addresses and whole networks are nobody's. What is found is named by field and kind, never by
-value.
+Loopback and unspecified addresses and whole networks are nobody's. Base64 is looked into where its own beginning tells
+it (`encoded`). What is found is named by field and kind, never by value.
 """
 
 import ipaddress
@@ -19,6 +19,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, GetJsonSchemaHandler, JsonValue
 from pydantic_core import CoreSchema
+
+from muniment.evidence import encoded
 
 Kind = Literal["email", "imei", "ip", "mac", "phone"]
 Declarations: TypeAlias = Mapping[str, tuple[str, ...]]  # kind → dotted paths from `settings` or `facts`
@@ -47,6 +49,14 @@ _SECRETS = {
     "a Slack token": ("xox", r"\bxox[abeprs]-[0-9A-Za-z-]{20,}"),
     "a Slack webhook": ("hooks.slack.com", r"hooks\.slack\.com/services/T\w+/B\w+/\w{20,}"),
     "a Stripe key": ("k_live_", r"\b[rs]k_live_[0-9A-Za-z]{20,}"),
+    "a token in a URL": (
+        "=",
+        (
+            r"(?i)[?&;#](?:(?:access|auth|id|refresh)_token|token|api[_-]?key|client_secret|secret|passw(?:or)?d|pwd|sig"
+            r"|signature|x-amz-(?:signature|security-token)|x-goog-signature|(?:j|php)?sess(?:ion)?_?id)"
+            r"=(?=[A-Za-z%._~+/-]*[0-9])[A-Za-z0-9%._~+/=-]{8,}"
+        ),
+    ),
     "a password in a URL": ("@", r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"'<>]*:[^\s/@\"'<>*]+@"),
 }
 _PATTERNS = {what: (marker, re.compile(pattern)) for what, (marker, pattern) in _SECRETS.items()}
@@ -60,6 +70,7 @@ _BEGINNINGS = tuple(
 )
 
 
+_PARAMETER = re.compile(rb"[?&;#][A-Za-z_-]{2,24}=")
 _OPEN, _SHUT = r"(?<![A-Za-z0-9_.+/=-])", r"(?![A-Za-z0-9_+/=-])"
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]*[A-Za-z0-9_](?:@|%40)(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
 _IMEI = re.compile(r"(?<![A-Za-z0-9.])\d{2}([- /]?)\d{6}\1\d{6}\1\d(?![A-Za-z0-9])")
@@ -134,6 +145,11 @@ def may_hold_any(line: bytes) -> bool:
     for begins in _BEGINNINGS:
         if begins(line):
             return True
+    for marker in encoded.MARKERS:
+        if marker in line:
+            return True
+    if b"=" in line and _PARAMETER.search(line):
+        return True
     shapes = line.translate(_SHAPES)
     if b"%00" in shapes or b"+0" in shapes or _DOTTED.search(shapes):
         return True
@@ -152,11 +168,18 @@ def sightings(value: JsonValue, declared: Declarations, root: str = "") -> Itera
     `declared` is what the collector declares; `root` is where the value stands, such as `tasks`.
     """
     for names, shown, text in _texts(value, (root,) if root else (), root):
-        for what in secrets_in(text):
-            yield Sighting(shown, what, secret=True)
-        for kind in personal_in(text):
-            if not _let_through(kind, names, declared):
-                yield Sighting(shown, WORDS[kind], secret=False)
+        yield from _in_text(names, shown, text, declared)
+        for inner in encoded.unwrapped(text):
+            for each in _in_text(names, shown, inner, declared):
+                yield Sighting(each.where, f"{each.what}, in base64", each.secret)
+
+
+def _in_text(names: tuple[str, ...], shown: str, text: str, declared: Declarations) -> Iterator[Sighting]:
+    for what in secrets_in(text):
+        yield Sighting(shown, what, secret=True)
+    for kind in personal_in(text):
+        if not _let_through(kind, names, declared):
+            yield Sighting(shown, WORDS[kind], secret=False)
 
 
 def secrets_in(text: str) -> Iterator[str]:
@@ -164,6 +187,8 @@ def secrets_in(text: str) -> Iterator[str]:
     for what, (marker, pattern) in _PATTERNS.items():
         if marker in text and pattern.search(text):
             yield what
+    if encoded.holds_credentials(text):
+        yield "credentials of HTTP Basic"
 
 
 def personal_in(text: str) -> Iterator[Kind]:

@@ -1,5 +1,6 @@
 """The door: each kind of secret and of personal data, planted in every input, is in no object of the store."""
 
+import base64
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,9 @@ SECRETS = {
     "a password in a URL": "postgresql://app:hunter2@db.example.org/evidence",
     "a bearer token": "Authorization: Bearer abcdefghijklmnopqrstuvwx",
     "a Slack token": "xoxb-123456789012-abcdefghijkl",
+    "a token in a URL": "https://www.example.org/back?state=1&access_token=ya29a0AfH6SMBx",
+    "credentials of HTTP Basic": "Authorization: Basic YWRhOmh1bnRlcjI=",
+    "a private key, in base64": "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1JSUV2UUlCQURB",
 }
 PLANTED = [(what, text) for what, texts in PERSONAL.items() for text in texts] + list(SECRETS.items())
 
@@ -69,6 +73,10 @@ HARMLESS = [
     "1.2.3+20241101123456",
     "SELECT count(*) FROM events WHERE at >= '2026-01-01 00:00:00+00'",
     "10:20:30",
+    "https://www.example.org/?token=<redacted>&page=12345678",
+    "https://www.example.org/?token=required",
+    "a basic understanding; Basic authentication is off",
+    "eyJhbGciOiJub25lIn0",  # a JSON object that names nobody
 ]
 
 
@@ -125,6 +133,23 @@ def test_a_key_is_searched_too_and_is_not_repeated(what: str, text: str) -> None
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_only_resembles_them_is_let_through(text: str) -> None:
     assert found({"facts": text}) == []
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_json_in_base64_is_looked_into_however_often_it_is_wrapped(depth: int, encode: Any) -> None:
+    text = canonical({"user": "jane.doe@example.org", "note": "ÿ>?~"}).decode()
+    for _ in range(depth):
+        text = canonical({"d": encode(text.encode()).decode().rstrip("=")}).decode()
+    value = {"facts": {"body": text}}
+    assert found(value) == ["facts.body holds what looks like an e-mail address, in base64"]
+    assert may_hold_any(canonical(value))
+
+
+def test_base64_that_is_cut_off_or_goes_on_is_looked_into_as_far_as_it_goes() -> None:
+    whole = base64.b64encode(b'{"mail":"jane.doe@example.org","more":[1,2,3]}').decode()
+    for text in (whole[:-3], whole[:-5], whole.rstrip("=") + "_-_-_-_-", f"d={whole}&x=1"):
+        assert found({"facts": text}) == ["facts holds what looks like an e-mail address, in base64"], text
 
 
 def test_a_number_may_be_an_imei() -> None:
