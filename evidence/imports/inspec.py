@@ -11,6 +11,7 @@ from pydantic import Field
 
 from muniment.evidence.imports.jsonfile import Outside, read_json
 from muniment.evidence.imports.report import Report, Source, Take, Unit, unit
+from muniment.evidence.imports.times import earliest, latest
 from muniment.evidence.record import Tool
 from muniment.evidence.verdict import Status
 
@@ -93,8 +94,8 @@ def read(source: Source, take: Take) -> Report:
         ),
         system=platform.target_id or f"{platform.name} {platform.release or ''}".strip(),
         query=f"profiles {', '.join(each.name for each in execution.profiles)}",
-        began=min(times, default=None),
-        ended=max(times, default=None),
+        began=earliest(times),
+        ended=latest(times),
         stated=stated,
         counted={key: counted[key] for key in stated},
     )

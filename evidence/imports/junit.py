@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from muniment.evidence.imports.report import Report, Source, Take, Unit, not_this, unit
+from muniment.evidence.imports.times import earliest
 from muniment.evidence.imports.xmlfile import local, walk, whole_number
 from muniment.evidence.record import Tool
 from muniment.evidence.verdict import Status
@@ -37,7 +38,7 @@ class _Suites:
     def enter(self, element: Element) -> None:
         self.names.append(element.get("name") or "")
         self.first = self.first or self.names[-1]
-        self.began = min(filter(None, (self.began, element.get("timestamp"))), default=None)
+        self.began = earliest((self.began, element.get("timestamp")))
         totals = {total: whole_number(element.get(total)) for total in _TOTALS}
         if self.spoken_at is None and totals["tests"] is not None:
             self.spoken_at = len(self.names)

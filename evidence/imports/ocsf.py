@@ -12,6 +12,7 @@ from pydantic import Field
 
 from muniment.evidence.imports.jsonfile import Outside, json_lines, plain_json, shaped
 from muniment.evidence.imports.report import Report, Source, Take, Unit, not_this, unit
+from muniment.evidence.imports.times import earliest, latest
 from muniment.evidence.model import rfc3339
 from muniment.evidence.record import Tool
 from muniment.evidence.verdict import Status
@@ -92,7 +93,7 @@ def read(source: Source, take: Take) -> Report:
         products[finding.metadata.product.name, finding.metadata.product.version] += 1
         accounts[finding.cloud.account.uid or finding.cloud.account.name or "an account without a name"] += 1
         time = finding.time_dt or _spelled(finding.time)
-        began, ended = min(filter(None, (began, time)), default=None), max(filter(None, (ended, time)), default=None)
+        began, ended = earliest((began, time)), latest((ended, time))
         take(_unit(finding))
     return Report(
         tools=tuple(Tool(name=name, version=version) for name, version in products),

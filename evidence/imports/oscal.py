@@ -8,6 +8,7 @@ from pydantic import Field
 
 from muniment.evidence.imports.jsonfile import Outside, read_json
 from muniment.evidence.imports.report import Report, Source, Take, unit
+from muniment.evidence.imports.times import earliest, latest
 from muniment.evidence.record import Tool
 from muniment.evidence.verdict import Status
 
@@ -76,8 +77,8 @@ def read(source: Source, take: Take) -> Report:
         tools=(Tool(name=document.metadata.title, version=document.metadata.version),),
         system=document.metadata.title,
         query=f"assessment plan {document.plan.href} (OSCAL {document.metadata.oscal_version})",
-        began=min((each.start for each in document.results), default=None),
-        ended=max(ends, default=None),
+        began=earliest(each.start for each in document.results),
+        ended=latest(ends),
         incomplete=None
         if document.results and len(ends) == len(document.results)
         else "a result has no end: the assessment goes on",

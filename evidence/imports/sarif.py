@@ -12,6 +12,7 @@ from pydantic import Field
 
 from muniment.evidence.imports.jsonfile import Outside, read_json
 from muniment.evidence.imports.report import Report, Source, Take, Unit, not_this, unit
+from muniment.evidence.imports.times import earliest, latest
 from muniment.evidence.record import Tool
 from muniment.evidence.verdict import Status
 
@@ -125,8 +126,8 @@ def read(source: Source, take: Take) -> Report:
         tools=tuple(Tool(name=name, version=version) for name, version in drivers),
         system="source code",
         query=next((each.command for each in invocations if each.command), "the results of the run"),
-        began=min((each.began for each in invocations if each.began), default=None),
-        ended=max((each.ended for each in invocations if each.ended), default=None),
+        began=earliest(each.began for each in invocations),
+        ended=latest(each.ended for each in invocations),
         incomplete=_incomplete(log),
     )
 

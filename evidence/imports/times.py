@@ -4,6 +4,7 @@ A time without an offset is an instant only where a person says which zone is me
 and the report stands for the moment of its import.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -36,10 +37,39 @@ def stands_for(report: Report, zone: str | None, at: datetime) -> Period | None:
     return Period(start=start, end=max(end, start + _SHORTEST), zone=zone or "UTC")
 
 
-def _instant(text: str | None, zone: str | None) -> datetime | None:
+def earliest(texts: Iterable[str | None]) -> str | None:
+    """The first of several times as the tool wrote it; None where there is none.
+
+    Times with an offset are compared as instants, whatever their offsets. Where there are some, a time without an
+    offset says nothing beside them; where there are none, those without are compared as they stand.
+    """
+    return next(iter(_in_order(texts)), None)
+
+
+def latest(texts: Iterable[str | None]) -> str | None:
+    """The last of several times, by the same rule."""
+    return next(reversed(_in_order(texts)), None)
+
+
+def _in_order(texts: Iterable[str | None]) -> list[str]:
+    times = [(text, _read(text)) for text in texts if text]
+    instants = [(at, text) for text, at in times if at is not None and at.tzinfo is not None]
+    local = [(at, text) for text, at in times if at is not None and at.tzinfo is None]
+    if instants or local:
+        return [text for _, text in sorted(instants or local)]
+    return sorted(text for text, _ in times)
+
+
+def _read(text: str) -> datetime | None:
     try:
-        read = datetime.fromisoformat((text or "").strip())
+        return datetime.fromisoformat(text.strip())
     except ValueError:
+        return None
+
+
+def _instant(text: str | None, zone: str | None) -> datetime | None:
+    read = _read(text or "")
+    if read is None:
         return None
     if read.tzinfo is None:
         return utc(read.replace(tzinfo=ZoneInfo(zone))) if zone else None

@@ -7,6 +7,7 @@ score and no totals; where it holds the benchmark too, each rule of that must ha
 from xml.etree.ElementTree import Element
 
 from muniment.evidence.imports.report import Report, Source, Take, Unit, clipped, not_this, unit
+from muniment.evidence.imports.times import earliest, latest
 from muniment.evidence.imports.xmlfile import child, local, text_of, walk
 from muniment.evidence.record import Tool
 from muniment.evidence.verdict import Status
@@ -52,8 +53,8 @@ def read(source: Source, take: Take) -> Report:
         tools=tuple(_tool(each) for each in test_systems),
         system=target or "a target without a name",
         query=f"benchmark {benchmark or 'without a name'}, version {attributes[0].get('version', 'not given')}",
-        began=min((each["start-time"] for each in attributes if "start-time" in each), default=None),
-        ended=max((each["end-time"] for each in attributes if "end-time" in each), default=None),
+        began=earliest(each.get("start-time") for each in attributes),
+        ended=latest(each.get("end-time") for each in attributes),
         stated=stated,
         counted={"rules": judged} if stated else {},
     )
