@@ -1,9 +1,14 @@
 """docs/executables.md: its programs are run as they stand, and see what a collector in Python sees."""
 
 import json
+import os
 import re
+import select
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +177,25 @@ def test_the_schemas_of_both_objects_are_published(muniment: Any) -> None:
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
 def test_the_shell_of_the_page_is_clean(page: Path) -> None:
     subprocess.run(["shellcheck", page / "collectors/admins.sh"], check=True)
+
+
+def test_ctrl_c_ends_a_program_and_what_it_started(page: Path, muniment: Any) -> None:
+    os.mkfifo(page / "held")
+    held = os.open(page / "held", os.O_RDONLY | os.O_NONBLOCK)
+    (page / "collectors/admins.sh").write_text("#!/bin/sh\nsleep infinity > held &\ntouch hangs\nwait\n")
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's `&` has it ignored
+        "from muniment.cli.main import main; main()"
+    )
+    words = [sys.executable, "-c", program, "-w", str(page), "collect", "admins.shell"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        end = time.monotonic() + 120
+        while not (page / "hangs").exists():
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert select.select([held], [], [], 60) == ([held], [], [])  # nobody holds its other end any longer
+    os.close(held)
+    assert "interrupted by the person who ran it" in muniment("-w", page, "log").words
