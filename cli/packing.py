@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from muniment.controls.model import Framework
     from muniment.evidence import Code, Period
     from muniment.evidence.store import VerifyReport
+    from muniment.exports.changes import Earlier
     from muniment.exports.model import Held, Pack
     from muniment.exports.write import PackFile
 
@@ -39,6 +40,7 @@ class Request:
     mark: str | None = None
     command: str | None = None
     language: str | None = None
+    before: "Earlier | None" = None
 
 
 def pack(
@@ -60,9 +62,13 @@ def pack(
     language: Annotated[
         str | None, typer.Option(metavar="CODE", help="The pack's language, en or fr; otherwise the workspace's.")
     ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="PACK", help="An earlier pack to compare with: its file, or `last`.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Build the audit pack of a framework over a period."""
+    from muniment.cli.comparing import earlier_pack
     from muniment.cli.console import bar, print_json, result
     from muniment.cli.deciding import handed_over, pack_built, person
     from muniment.cli.desk import desk_of, known
@@ -76,12 +82,18 @@ def pack(
     chosen = _framework(desk, framework)
     if language:
         language = known(language, COMPLETE, "language")
-    options = (("--period", period), ("--language", language), ("--draft", "" if draft else None))
+    before = earlier_pack(desk, since, chosen.id) if since else None
+    options = (
+        ("--period", period),
+        ("--language", language),
+        ("--since", before.id if before else None),
+        ("--draft", "" if draft else None),
+    )
     words = " ".join(
         ["muniment pack", framework, *(f"{name} {value}".rstrip() for name, value in options if value is not None)]
     )
     mark = "DRAFT" if draft else _mark(desk)
-    asked = Request(chosen, _period(desk, period, at), at, version, mark, words, language)
+    asked = Request(chosen, _period(desk, period, at), at, version, mark, words, language, before)
     with bar("Building the pack") as shown:
         told = _in(shown)
         judged = judge(desk, asked, told)
@@ -192,6 +204,7 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
         version=asked.version,
         mark=asked.mark,
         language=asked.language,
+        before=asked.before,
         roots={
             each.tree_size: store.root(each.tree_size)
             for each in workspace.samples

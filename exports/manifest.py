@@ -18,7 +18,7 @@ from typing import Any
 from muniment.evidence import canonical, digest, rfc3339
 from muniment.evidence.store.merkle import InclusionProof
 from muniment.exports.languages import marked
-from muniment.exports.model import Attachment, Pack, Tally
+from muniment.exports.model import Attachment, Pack, Since, Tally
 
 SCHEMA = "muniment.pack/1"
 PROOFS_SCHEMA = "muniment.proofs/1"
@@ -134,6 +134,7 @@ def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
             for run in pack.custody
         ],
         "schedule_gaps": [gap.to_json() for gap in pack.schedule_gaps],
+        "since": _since(pack.since) if pack.since else None,
         "decisions": [
             {"id": each.id, "leaf": each.leaf, "decision": each.decision.to_json()} for each in pack.decisions
         ],
@@ -150,6 +151,27 @@ def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
             }
             for each in others
         ],
+    }
+
+
+def _since(since: Since) -> dict[str, Any]:
+    return {
+        "pack": since.pack,
+        "generated_at": rfc3339(since.generated_at),
+        "size": since.size,
+        "root": since.root,
+        "changes": [
+            {
+                "noun": each.noun,
+                "name": each.name,
+                "how": each.how,
+                "before": each.before and each.before.value,
+                "now": each.now and each.now.value,
+            }
+            for each in since.changes
+        ],
+        "records_new": since.records_new,
+        "records_gone": since.records_gone,
     }
 
 

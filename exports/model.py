@@ -314,6 +314,30 @@ class AcceptedRow:
 
 
 @dataclass(frozen=True)
+class Change:
+    """One thing that is otherwise than in an earlier pack; the statuses are those of a verdict that changed."""
+
+    noun: str  # `control`, `mapping`, `verdict` or `exception`
+    name: str
+    how: str  # `added`, `gone` or `changed`
+    before: Status | None
+    now: Status | None
+
+
+@dataclass(frozen=True)
+class Since:
+    """What changed since an earlier pack of this log, which had the root `root` at `size` leaves then."""
+
+    pack: str
+    generated_at: datetime
+    size: int
+    root: str
+    changes: tuple[Change, ...]
+    records_new: int
+    records_gone: int
+
+
+@dataclass(frozen=True)
 class Attachment:
     """A file inside the pack."""
 
@@ -348,3 +372,4 @@ class Pack:
     schedule_gaps: tuple[ScheduleGap, ...] = ()  # runs of the period that were due and that nobody made
     made_again: Mapping[int, int] = field(default_factory=dict)  # run → looks that were made again before they were due
     decisions: tuple[StoredDecision, ...] = ()  # all from the beginning of the period up to the checkpoint
+    since: Since | None = None  # None where no earlier pack was given

@@ -39,6 +39,7 @@ from muniment.evidence import (
     digest,
     rfc3339,
 )
+from muniment.exports.changes import Earlier, since
 from muniment.exports.charts import HeatMap
 from muniment.exports.looked import code_rows
 from muniment.exports.manifest import Prove, attachments
@@ -86,6 +87,7 @@ def build_pack(
     language: str | None = None,
     roots: Mapping[int, str] | None = None,
     decisions: Sequence[StoredDecision] = (),
+    before: Earlier | None = None,
 ) -> Pack:
     """Everything on the page.
 
@@ -93,10 +95,10 @@ def build_pack(
     that `head` describes; `prove` gives the inclusion proof of a leaf; `codes` explain finding codes (from the
     installed collectors); `mark` is printed on every page (DEMO, DRAFT); `language` is the pack's own, or else the
     workspace's; `roots` are the log's at the sizes at which the workspace's samples were drawn; `decisions` are all
-    that the store has at the checkpoint.
+    that the store has at the checkpoint; `before` is an earlier pack to compare with.
     """
     spoken = language or workspace.language
-    identity = _identity(workspace, framework, head, period, at, version, mark, spoken)
+    identity = _identity(workspace, framework, head, period, at, version, mark, spoken, before)
     serving = tuple(control for control in workspace.controls if _serves(control, framework))
     findings = {control.id: assessment.findings[control.id] for control in serving}
     until = min(max(at, period.start), period.end)
@@ -132,6 +134,8 @@ def build_pack(
         made_again=made_again(runs, workspace.checks),
         decisions=tuple(each for each in decisions if each.decision.at >= period.start or each.leaf in mentioned),
     )
+    if before:
+        pack = replace(pack, since=since(pack, before))
     return replace(pack, attachments=attachments(pack, prove))
 
 
@@ -144,6 +148,7 @@ def _identity(
     version: str,
     mark: str | None,
     language: str,
+    before: Earlier | None,
 ) -> Identity:
     """The id follows from what the pack is made of: the same inputs give the same id, anything else another."""
     named = {
@@ -155,6 +160,7 @@ def _identity(
         "version": version,
         "mark": mark,
         "language": language,
+        **({"since": before.id} if before else {}),
     }
     year = min(at, period.end).year
     return Identity(

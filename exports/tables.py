@@ -13,6 +13,7 @@
     attestations   statement of a named person
     runs           run of the log that the pack covers
     decisions      decision since the period began
+    changes        thing that is otherwise than in the earlier pack, if one was given
 
 Strings are hostile. In CSV a cell that a spreadsheet would take for a formula gets an apostrophe before it, and what
 hides or turns text round is shown as its code point. JSON has every value as it is.
@@ -67,6 +68,7 @@ def tables(pack: Pack) -> tuple[Table, ...]:
         _table(_ATTESTATIONS, _attestations(pack)),
         _table(_RUNS, _runs(pack)),
         _table(_DECISIONS, _decisions(pack)),
+        _table(_CHANGES, _changes(pack)),
     )
 
 
@@ -244,6 +246,8 @@ _DECISIONS = (
     "digest",
 )
 
+_CHANGES = ("changes", marked("Changes"), "noun", "name", "how", "before", "now")
+
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[Cell, ...]]) -> Table:
     name, title, *columns = head
@@ -402,6 +406,12 @@ def _decisions(pack: Pack) -> Iterator[tuple[Cell, ...]]:
             each.leaf,
             each.digest,
         )
+
+
+def _changes(pack: Pack) -> Iterator[tuple[Cell, ...]]:
+    for each in pack.since.changes if pack.since else ():
+        before, now = (status.value if status else None for status in (each.before, each.now))
+        yield (each.noun, each.name, each.how, before, now)
 
 
 def _listed(names: Iterator[str]) -> str:

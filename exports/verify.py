@@ -16,6 +16,8 @@ Without a pinned key the pack's own is believed, which shows only that the pack 
 """
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +102,14 @@ def verify_pdf(data: bytes, trust: Trust | None, progress: Callable[[str, int, i
     if not data.startswith(b"%PDF-"):
         return _refused("pack.not_pdf", "the file is neither a PDF nor a ZIP")
     return Verification(opened(data), trust, progress or _silent).of_pdf(data)
+
+
+def manifest_of(data: bytes) -> bytes:
+    """`manifest.json` of a pack's PDF or ZIP that was verified before; empty where there is none."""
+    if not data.startswith(b"PK"):
+        return opened(data).files.get("manifest.json", b"")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return archive.read("manifest.json")
 
 
 def own_trust(raw: bytes) -> Trust | None:

@@ -60,6 +60,7 @@ from muniment.evidence.store.keys import Signer, trust_in
 from muniment.evidence.store.merkle import InclusionProof, Tree, leaf_hash
 from muniment.evidence.store.note import signed_checkpoint
 from muniment.exports.bundle import bundle
+from muniment.exports.changes import Earlier
 from muniment.exports.model import Head, Making, Pack
 from muniment.exports.pack import build_pack
 from muniment.exports.tables import files, tables
@@ -98,7 +99,14 @@ class Sample:
     prove: Callable[[int], InclusionProof]
     decisions: tuple[StoredDecision, ...] = ()
 
-    def pack(self, *, period: Period = PERIOD, at: datetime = AT, mark: str | None = None) -> Pack:
+    def pack(
+        self,
+        *,
+        period: Period = PERIOD,
+        at: datetime = AT,
+        mark: str | None = None,
+        before: Earlier | None = None,
+    ) -> Pack:
         """The pack over a period, as a command would make it."""
         return build_pack(
             self.workspace,
@@ -117,6 +125,7 @@ class Sample:
             codes=CODES,
             mark=mark,
             decisions=self.decisions,
+            before=before,
         )
 
 
