@@ -165,7 +165,7 @@ class Claims(Collector[ClaimSettings, ClaimFacts]):
         notes = list(_notes(facts))
         if faults:
             words = "; ".join(_WORDS[code] for code in faults)
-            instead = f" It says: “{facts.likest}”." if facts.likest and "claim.changed" in faults else ""
+            instead = f" It says: “{facts.likest.rstrip('.')}”." if facts.likest and "claim.changed" in faults else ""
             return failed(f"{told}: {words}.{instead}", *faults, *doubts, *notes)
         if doubts:
             return inconclusive(f"{told}: no page is named on which it stands in public.", *doubts, *notes)

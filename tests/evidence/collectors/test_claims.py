@@ -101,7 +101,7 @@ def test_the_sentence_that_took_its_place_is_named_unless_it_names_somebody(tmp_
     (tmp_path / "now.html").write_text(PAGE.replace("TLS 1.2", "TLS 1.0"))
     settings = {"text": SAID, "page": "now.html"}
     verdict = check_collector(Claims, settings, base=tmp_path).verdict
-    assert verdict.message.endswith("It says: “Data is sent over HTTPS with TLS 1.0 or later.”.")
+    assert verdict.message.endswith("It says: “Data is sent over HTTPS with TLS 1.0 or later”.")
     for each in PERSONAL:
         (tmp_path / "now.html").write_text(PAGE.replace("with TLS 1.2", each))
         sight = check_collector(Claims, settings, base=tmp_path)
