@@ -104,8 +104,18 @@ def muniment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def acme(tmp_path: Path, muniment: Callable[..., Answer]) -> Path:
     """A workspace whose two policies can be looked at: one has a body, one is a title only."""
-    root = tmp_path / "acme"
-    made = muniment("init", root, "--organisation", "Acme, Inc.", "--owner", "Ada", "--time-zone", "Europe/Paris")
+    return _workspace(tmp_path / "acme", muniment)
+
+
+@pytest.fixture
+def small_acme(tmp_path: Path, muniment: Callable[..., Answer]) -> Path:
+    """The same with one small framework: reading two large ones is most of what a command takes."""
+    return _workspace(tmp_path / "acme", muniment, "--framework", "trustarc-truste")
+
+
+def _workspace(root: Path, muniment: Callable[..., Answer], *more: str) -> Path:
+    words = ("--organisation", "Acme, Inc.", "--owner", "Ada", "--time-zone", "Europe/Paris")
+    made = muniment("init", root, *words, *more)
     assert made.code == 0, made.err
     for name, text in {
         "controls/controls.yaml": CONTROLS,

@@ -14,6 +14,12 @@ tsa = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(tsa)
 
 
+@pytest.fixture
+def acme(small_acme: Path) -> Path:
+    """The workspace of these tests."""
+    return small_acme
+
+
 def name_authority(acme: Path, url: str, root: Path) -> None:
     file = acme / "muniment.yaml"
     file.write_text(file.read_text() + f"\nanchors:\n  authority: {url}\n  certificates: file:{root}\n")
@@ -111,10 +117,11 @@ def test_an_unreachable_repository_is_queued_shown_and_pushed_to_by_the_next_run
 
 def test_a_store_that_was_set_back_ends_with_exit_code_4_everywhere(acme: Path, muniment: Any, tmp_path: Path) -> None:
     second(tmp_path / "second.git", acme)
-    muniment("--workspace", acme, "collect", "--all")
+    muniment("--workspace", acme, "anchor")
     before = tmp_path / "before"
     shutil.copytree(acme / "evidence.git", before)
-    muniment("--workspace", acme, "collect", "--all")
+    muniment("--workspace", acme, "decide", "signed_off", "--reason", "The year is over")
+    muniment("--workspace", acme, "anchor")
     shutil.rmtree(acme / "evidence.git")
     before.rename(acme / "evidence.git")
     for index in (acme / ".muniment").glob("index.db*"):  # it would know too
@@ -161,7 +168,7 @@ def test_a_remote_that_holds_a_password_or_a_command_is_refused(acme: Path, muni
 
 def test_a_second_person_keeps_the_heads_in_a_file(acme: Path, muniment: Any, tmp_path: Path) -> None:
     file = tmp_path / "witness.txt"
-    muniment("--workspace", acme, "collect", "--all")
+    muniment("--workspace", acme, "decide", "signed_off", "--reason", "The year is over")
     assert "wrote down the head of" in muniment("--workspace", acme, "anchor", "--witness", file).words
     assert "has already the head" in muniment("--workspace", acme, "anchor", "--witness", file).words
     verified = muniment("--workspace", acme, "verify", "--witness", file, "--json")

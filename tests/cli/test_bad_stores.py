@@ -18,6 +18,12 @@ from muniment.evidence.store.log import Log
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+@pytest.fixture
+def acme(small_acme: Path) -> Path:
+    """The workspace of these tests."""
+    return small_acme
+
+
 def another_origin(acme: Path) -> None:
     """The store of somebody else, made with the same key."""
     shutil.rmtree(acme / "evidence.git")
@@ -85,7 +91,6 @@ CASES: dict[str, tuple[Callable[[Path], None], int, str]] = {
 def test_verify_names_what_is_wrong_and_changes_nothing(
     acme: Path, muniment: Any, spoil: Callable[[Path], None], code: int, sentence: str
 ) -> None:
-    muniment("--workspace", acme, "collect", "--all")
     spoil(acme)
     before = contents(acme / "evidence.git")
     said = muniment("--workspace", acme, "verify")
@@ -94,7 +99,7 @@ def test_verify_names_what_is_wrong_and_changes_nothing(
 
 
 def test_an_index_of_another_store_is_refused_and_kept(acme: Path, muniment: Any) -> None:
-    muniment("--workspace", acme, "collect", "--all")
+    assert muniment("--workspace", acme, "index", "rebuild").code == 0
     another_origin(acme)
     before = contents(acme / ".muniment")
     said = muniment("--workspace", acme, "doctor")

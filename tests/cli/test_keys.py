@@ -12,6 +12,12 @@ from muniment.evidence.errors import MunimentError
 from muniment.evidence.store import Signer, Store
 
 
+@pytest.fixture
+def acme(small_acme: Path) -> Path:
+    """The workspace of these tests."""
+    return small_acme
+
+
 def listed(muniment: Any, acme: Path) -> list[tuple[str, str]]:
     keys = muniment("--workspace", acme, "keys", "list", "--json").json["keys"]
     return [(key["state"], key["name"]) for key in keys]
@@ -60,15 +66,14 @@ def test_a_rotation_that_was_broken_off_after_it_was_stored_is_finished(acme: Pa
         (keys / name).replace(keys / name.replace("signing", "signing.new"))
         (keys / name.replace("signing", "signing.ended")).replace(keys / name)
     assert (keys / "signing").read_bytes() == before
-    assert "may not sign" in muniment("--workspace", acme, "collect", "--all").words
+    assert "may not sign" in muniment("--workspace", acme, "decide", "signed_off", "--reason", "done").words
     assert states(acme, "key") == ["fail"]
     assert muniment("--workspace", acme, "keys", "rotate").code == 0
     assert listed(muniment, acme) == [("ended", "Acme, Inc."), ("valid", "Acme, Inc.")]
-    assert muniment("--workspace", acme, "collect", "--all").code == 1
+    assert states(acme, "key") == ["ok"]
 
 
 def test_a_lost_key_is_revoked_by_another_and_what_it_signed_is_disowned(acme: Path, muniment: Any) -> None:
-    muniment("--workspace", acme, "collect", "--all")
     old = Signer.load(acme / "keys/signing").fingerprint
     refused = muniment("--workspace", acme, "keys", "revoke", old, "--reason", "lost")
     assert (refused.code, "cannot revoke itself" in refused.words) == (2, True)
@@ -81,7 +86,6 @@ def test_a_lost_key_is_revoked_by_another_and_what_it_signed_is_disowned(acme: P
 
 
 def test_runs_since_a_theft_are_disowned(acme: Path, muniment: Any) -> None:
-    muniment("--workspace", acme, "collect", "--all")
     old = Signer.load(acme / "keys/signing").fingerprint
     muniment("--workspace", acme, "keys", "rotate")
     assert muniment("--workspace", acme, "keys", "revoke", old, "--reason", "stolen", "--since", "2001-01-01").code == 0
