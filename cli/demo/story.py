@@ -6,6 +6,7 @@ the dates are those of the story.
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from string import Template
@@ -17,6 +18,8 @@ from muniment.cli.demo.repository import write_repository
 from muniment.cli.demo.world import HOSTS, LAST, WITHOUT_RUN, World
 from muniment.cli.desk import Desk
 from muniment.cli.setup import complete
+from muniment.controls.model import Workspace
+from muniment.controls.noticing import noticed
 from muniment.evidence import Actor, digest
 
 FILES = Path(__file__).with_name("workspace")
@@ -35,6 +38,8 @@ _EARLIER = _Size(1_500, 8_000, {})
 _SLIP = _Size(1_500, 8_000, {"withdrawn": 2})
 _TODAY = _Size(12_500, 100_000, {"before": 3, "withdrawn": 4, "incognito": 1})
 _SLIPPED_AT = 12
+_GRANTED_AT = 17
+_ATTESTED_AT = LAST - 2  # the first step after the day on which it says that it was made
 _QUARTERLY = frozenset({"not-2.claims", "crt-1.certificates", "src-1.identifier"})
 _QUARTERS = frozenset({0, 5, 11, 17, LAST})
 
@@ -59,7 +64,7 @@ def write_workspace(root: Path, world: World, now: datetime) -> None:
         "resolver": world.resolver,
         "legacy_port": str(world.port("legacy.example-phone.test")),
         "said_on": f"{began:%Y-%m-%d}",
-        "exception_start": f"{instant_of(17, now):%Y-%m-%d}",
+        "exception_start": f"{instant_of(_GRANTED_AT, now):%Y-%m-%d}",
         "exception_end": f"{now + 60 * day:%Y-%m-%d}",
         "attested_on": f"{now - 40 * day:%Y-%m-%d}",
         "attested_until": f"{now + 325 * day:%Y-%m-%d}",
@@ -124,6 +129,7 @@ def _live_one(desk: Desk, world: World, step: int, at: datetime) -> Collected:
     names = [each.id for each in desk.workspace.checks if step in _QUARTERS or each.id not in _QUARTERLY]
     tasks, populations = planned(desk, names, everything=True)
     actor = Actor(name="demonstration", kind="service", host="localhost", trigger="schedule")
+    desk.decide(*noticed(_as_it_stood(desk.workspace, step), desk.store.decisions(), actor, at))
     return run(desk, tasks, populations, actor=actor)
 
 
@@ -131,6 +137,15 @@ def _edit_page(page: Path) -> None:
     """Somebody rounds a sentence off, and tells nobody."""
     page.write_text(
         page.read_text("utf-8").replace("memory use, crash reports", "memory use and crash reports"), "utf-8"
+    )
+
+
+def _as_it_stood(workspace: Workspace, step: int) -> Workspace:
+    """The workspace before the exception was granted and the attestation was made, and after."""
+    return replace(
+        workspace,
+        exceptions=workspace.exceptions if step >= _GRANTED_AT else (),
+        attestations=workspace.attestations if step >= _ATTESTED_AT else (),
     )
 
 

@@ -38,6 +38,14 @@ def test_eleven_months_are_lived_through_with_a_hole_in_them(told: Told, munimen
     assert "Lived through eleven months: 22 runs" in told.words
 
 
+def test_what_people_decided_and_the_runs_that_nobody_made_are_in_the_log(told: Told, muniment: Any) -> None:
+    log = muniment("-w", told.root, "log", "--json", "--limit", 1000).json
+    kinds = [each["decision"]["kind"] for each in log["decisions"][::-1]]
+    assert kinds[0] == "control.changed"
+    assert kinds.index("exception.granted") < kinds.index("attestation.made")
+    assert log["gaps"]
+
+
 def test_the_altered_byte_is_found_and_the_record_is_named(told: Told) -> None:
     assert "Altered one byte in a copy of the store, and it was found: record.damaged: record EV-" in told.words
     assert "Altered one byte in a copy of the pack, and it was found:" in told.words
