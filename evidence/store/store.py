@@ -442,7 +442,8 @@ def _end_of(
 @cache
 def _versions() -> dict[str, str]:
     """What wrote a run: looking this up takes a third of the time of a small one."""
-    return {"muniment": version("muniment"), "store": str(layout.FORMAT)}
+    known = version("muniment") or "unknown"  # None, whatever its type says, where the metadata may not be read
+    return {"muniment": known, "store": str(layout.FORMAT)}
 
 
 def _stored(line: bytes, run: int, leaf: int) -> StoredRecord:

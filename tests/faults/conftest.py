@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -110,13 +111,30 @@ class Writer:
         with contextlib.suppress(ProcessLookupError):  # it was faster
             os.kill(self.pid, signal.SIGKILL) if alone else os.killpg(self.pid, signal.SIGKILL)
 
-    def pause(self, stopped: bool) -> None:
-        """Stop it and git below it, or let them go on."""
-        os.killpg(self.pid, signal.SIGSTOP if stopped else signal.SIGCONT)
+    def pause(self) -> None:
+        """Stop it and git below it, and wait until they stand still: a signal does not end a sync that is under way."""
+        os.killpg(self.pid, signal.SIGSTOP)
+        while not self._stands_still():
+            time.sleep(0.001)
+
+    def resume(self) -> None:
+        """Let them go on."""
+        os.killpg(self.pid, signal.SIGCONT)
 
     def wait(self) -> int:
         """Its exit status: 0, 3 for an error of ours, 4 for another, -9 where it was killed."""
         return self._nursery.ask(wait=self.pid)
+
+    def _stands_still(self) -> bool:
+        """Whether each process of its group is stopped or ended, or waits for a child that was stopped at its birth."""
+        states, parents = dict[str, str](), set[str]()
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                state, parent, group, *_ = path.read_text().rpartition(") ")[2].split()
+                if int(group) == self.pid:
+                    states[path.parent.name] = state
+                    parents |= {parent} if state == "T" else set()
+        return all(state in "TZX" or (state == "D" and pid in parents) for pid, state in states.items())
 
     def _lines(self) -> list[str]:
         return self.told.read_text().splitlines() if self.told.exists() else []

@@ -62,10 +62,10 @@ def write(asked: dict[str, Any]) -> int:
             store.finish(start, making.records_of(start), signer, at=ended, milliseconds=60_000)
             os.writev(told, [b"%d\n" % number])  # not write(2), which may be made to fail
     except MunimentError as error:
-        os.writev(told, [f"! {error.code}: {error.what}\n".encode()])
+        os.writev(told, [f"! {error.code}: {error.what!r}\n".encode()])
         return 3
     except Exception as error:  # noqa: BLE001 - it is what is looked for
-        os.writev(told, [f"!! {type(error).__name__}: {error}\n".encode()])
+        os.writev(told, [f"!! {type(error).__name__}: {str(error)!r}\n".encode()])
         return 4
     return 0
 

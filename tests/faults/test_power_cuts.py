@@ -36,10 +36,10 @@ def test_a_power_cut_takes_nothing_acknowledged_away(
             told, cut = tmp_path / f"told-{at}", tmp_path / f"cut-{at}.img"
             writer = nursery.writer(bench.path, bench.key_path, told, first=number, count=1_000)
             time.sleep(chance.random() * 0.15)  # some runs: nothing depends on how many
-            writer.pause(stopped=True)
+            writer.pause()
             safe = [*acknowledged, *writer.acknowledged()]
             shutil.copyfile(image, cut)
-            writer.pause(stopped=False)
+            writer.resume()
             writer.kill()
             writer.wait()
             acknowledged += writer.acknowledged()
