@@ -79,7 +79,7 @@ def _rows(path: Path) -> list[tuple[Any, ...]] | None:
     connection = sqlite3.connect(path)
     try:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return [row for name in sorted(names) for row in connection.execute(f'SELECT * FROM "{name}"')]  # noqa: S608
+        return [row for name in sorted(names, key=str.lower) for row in connection.execute(f'SELECT * FROM "{name}"')]  # noqa: S608
     except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError):
         return None
     finally:
