@@ -35,6 +35,7 @@ from muniment.cli import (
     scaffold,
     schedule,
     setup,
+    signing_off,
     upkeep,
     verifying,
 )
@@ -65,6 +66,7 @@ for group in (
     erasing,
     packing,
     sampling,
+    signing_off,
     verifying,
     anchoring,
     keys,
