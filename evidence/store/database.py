@@ -136,7 +136,7 @@ class Database:
             yield from pack.faults()
 
     def _find(self, object_id: str) -> tuple[Kind, bytes]:
-        for _ in range(2):
+        for _ in range(6):  # each time that git joined the packs between our listing them and opening them
             for at, pack in enumerate(self._packs):
                 offset = pack.offset(object_id)
                 if offset is not None:
