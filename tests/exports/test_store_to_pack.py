@@ -26,6 +26,7 @@ def test_a_pack_made_from_a_real_store_verifies_against_the_key_of_that_store(sm
         records=tuple(store.records()),
         runs=tuple(store.runs()),
         prove=store.proof,
+        decisions=tuple(store.decisions()),
     )
     written = write_pack(kept.pack(), tmp_path / "pack.pdf", small.signer)
     report = verify_pack(written.path, store.trust())
