@@ -11,15 +11,18 @@ from _pytest.terminal import TerminalReporter
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--faults`: the short column of the table of faults, or the long one."""
     parser.addoption("--faults", choices=("short", "long"), default="short", help="how often each fault is planted")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that skipped what may not be skipped has failed."""
     if _forbidden_skips(session.config) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Name what was skipped, with the reasons."""
     skips = _forbidden_skips(config)
     if skips:
         terminalreporter.section("skipped, where nothing may be skipped")

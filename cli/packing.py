@@ -1,6 +1,6 @@
 """`muniment pack`: the findings of a framework over a period, in forms that an auditor can read and verify alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -69,10 +69,9 @@ def pack(
 ) -> int:
     """Build the audit pack of a framework over a period."""
     from muniment.cli.comparing import earlier_pack
-    from muniment.cli.console import bar, print_json, result
+    from muniment.cli.console import bar
     from muniment.cli.deciding import handed_over, pack_built, person
     from muniment.cli.desk import desk_of, known
-    from muniment.cli.words import counted
     from muniment.exports.languages import COMPLETE
 
     desk = desk_of(context)
@@ -83,36 +82,40 @@ def pack(
     if language:
         language = known(language, COMPLETE, "language")
     before = earlier_pack(desk, since, chosen.id) if since else None
-    options = (
-        ("--period", period),
-        ("--language", language),
-        ("--since", before.id if before else None),
-        ("--draft", "" if draft else None),
-    )
-    words = " ".join(
-        ["muniment pack", framework, *(f"{name} {value}".rstrip() for name, value in options if value is not None)]
-    )
+    options = {"--period": period, "--language": language, "--since": before.id if before else None}
+    words = _command(framework, options, draft=draft)
     mark = "DRAFT" if draft else _mark(desk)
     asked = Request(chosen, _period(desk, period, at), at, version, mark, words, language, before)
     with bar("Building the pack") as shown:
         told = _in(shown)
         judged = judge(desk, asked, told)
         made = write(desk, judged, output, told, forms)
-    first = made[0]
     decided = [] if draft else [pack_built(desk, judged, made)]
     decided += [handed_over(desk, judged.identity.id, receiver, made)] if receiver else []
     kept = desk.decide(*decided)
+    _tell(made, [each.id for each in kept], as_json=as_json)
+    return 0
+
+
+def _command(framework: str, options: Mapping[str, str | None], *, draft: bool) -> str:
+    """The command as the pack tells it: what was not said is not told."""
+    told = [f"{name} {value}" for name, value in options.items() if value is not None]
+    return " ".join(["muniment pack", framework, *told, *(["--draft"] if draft else [])])
+
+
+def _tell(made: "tuple[PackFile, ...]", decisions: list[str], *, as_json: bool) -> None:
+    from muniment.cli.console import print_json, result
+    from muniment.cli.words import counted
+
     if as_json:
         files = [{"path": str(each.path), "sha256": each.sha256, "size": each.size} for each in made]
-        facts = {"path": str(first.path), "pages": first.pages, "sha256": first.sha256, "size": first.size}
-        print_json("muniment.pack-built/1", **facts, files=files, decisions=[each.id for each in kept])
-        return 0
+        print_json("muniment.pack-built/1", **files[0], pages=made[0].pages, files=files, decisions=decisions)
+        return
     for each in made:
         pages = f"{counted(each.pages, 'page')}, " if each.pages else ""
         result().print(f"{each.path}\n{pages}{each.size:,} bytes, {each.sha256}")
     if signed := next((each.path.name for each in made if each.path.suffix in (".pdf", ".zip")), None):
         result().print(f"Anybody can verify it: muniment verify {signed}")
-    return 0
 
 
 def _forms(text: str) -> tuple[str, ...]:
@@ -152,30 +155,14 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
     Raises:
         IntegrityError: the store is not what was signed; no pack is built from it.
     """
-    from muniment.cli.anchoring import pinned_certificates
     from muniment.controls.assess import assess
     from muniment.controls.catalog import load_library
-    from muniment.evidence.errors import IntegrityError
-    from muniment.evidence.store import verify_store
     from muniment.exports.model import Head, Making
     from muniment.exports.pack import build_pack
     from muniment.exports.pdf import engine_versions
 
     store, workspace = desk.store, desk.workspace
-    report = verify_store(
-        store.path,
-        desk.trust,
-        authorities=pinned_certificates(workspace.anchoring),
-        progress=lambda done, total: progress("Verifying the store", done, total),
-    )
-    if not report.ok:
-        first = report.faults[0]
-        raise IntegrityError(
-            f"the store is not what was signed, so no pack is built from it: {first.message}",
-            where=first.where,
-            mend="`muniment verify` names every fault",
-            code=first.code,
-        )
+    report = _verified(desk, progress)
     checkpoint = store.checkpoint()
     records, runs = tuple(store.records()), tuple(store.runs())
     versions = {"muniment": metadata.version("muniment"), **engine_versions()}
@@ -211,6 +198,29 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
             if each.tree_size <= checkpoint.size
         },
     )
+
+
+def _verified(desk: "Desk", progress: Progress) -> "VerifyReport":
+    """What verification says of the store; IntegrityError unless everything is what was signed."""
+    from muniment.cli.anchoring import pinned_certificates
+    from muniment.evidence.errors import IntegrityError
+    from muniment.evidence.store import verify_store
+
+    report = verify_store(
+        desk.store.path,
+        desk.trust,
+        authorities=pinned_certificates(desk.workspace.anchoring),
+        progress=lambda done, total: progress("Verifying the store", done, total),
+    )
+    if not report.ok:
+        first = report.faults[0]
+        raise IntegrityError(
+            f"the store is not what was signed, so no pack is built from it: {first.message}",
+            where=first.where,
+            mend="`muniment verify` names every fault",
+            code=first.code,
+        )
+    return report
 
 
 def _in(shown: "Bar") -> Progress:

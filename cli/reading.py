@@ -65,17 +65,10 @@ def status(
         finding for finding in assessment.findings.values() if framework is None or _serves(desk, finding, framework)
     ]
     criteria = {name: rows for name, rows in assessment.criteria.items() if framework in (None, name)}
-    gaps = schedule_gaps(
-        runs,
-        [
-            check
-            for check in desk.workspace.checks
-            if any(check.id == each.check for f in findings for each in f.checks)
-        ],
-        store.decisions(),
-        assessment.period.start,
-        min(assessment.period.end, at),
-    )
+    named = {each.check for finding in findings for each in finding.checks}
+    checks = [check for check in desk.workspace.checks if check.id in named]
+    until = min(assessment.period.end, at)
+    gaps = schedule_gaps(runs, checks, store.decisions(), assessment.period.start, until)
     outcomes = of_findings(desk.workspace, findings)
     write_reports("muniment status", outcomes, at, junit_file=junit, sarif_file=sarif)
     if as_json:

@@ -39,6 +39,13 @@ class Difference:
         """Every id, added first."""
         return self.added + self.changed + self.removed
 
+    def under(
+        self, added: DecisionKind, changed: DecisionKind, removed: DecisionKind
+    ) -> Iterator[tuple[DecisionKind, str]]:
+        """Each id with the kind of decision that it calls for."""
+        for kind, ids in ((added, self.added), (changed, self.changed), (removed, self.removed)):
+            yield from ((kind, id_) for id_ in ids)
+
 
 def noticed(
     workspace: Workspace,
@@ -131,15 +138,12 @@ def _controls(
 def _exceptions(
     workspace: Workspace, known: Mapping[str, str], now: Mapping[str, str], actor: Actor, at: datetime
 ) -> Iterator[Decision]:
-    difference = _difference(known, now, "exception")
+    kinds = (DecisionKind.EXCEPTION_GRANTED, DecisionKind.EXCEPTION_CHANGED, DecisionKind.EXCEPTION_WITHDRAWN)
     there = {each.id: each for each in workspace.exceptions}
-    for kind, ids in (
-        (DecisionKind.EXCEPTION_GRANTED, difference.added),
-        (DecisionKind.EXCEPTION_CHANGED, difference.changed),
-    ):
-        yield from (_exception(there[id_], kind, now, actor, at) for id_ in ids)
-    for id_ in difference.removed:
-        yield _gone(DecisionKind.EXCEPTION_WITHDRAWN, "exception", id_, actor, at)
+    difference = _difference(known, now, "exception")
+    for kind, id_ in difference.under(*kinds):
+        gone = kind is DecisionKind.EXCEPTION_WITHDRAWN
+        yield _gone(kind, "exception", id_, actor, at) if gone else _exception(there[id_], kind, now, actor, at)
 
 
 def _exception(
@@ -165,15 +169,12 @@ def _exception(
 def _attestations(
     workspace: Workspace, known: Mapping[str, str], now: Mapping[str, str], actor: Actor, at: datetime
 ) -> Iterator[Decision]:
-    difference = _difference(known, now, "attestation")
+    kinds = (DecisionKind.ATTESTATION_MADE, DecisionKind.ATTESTATION_CHANGED, DecisionKind.ATTESTATION_WITHDRAWN)
     there = {each.id: each for each in workspace.attestations}
-    for kind, ids in (
-        (DecisionKind.ATTESTATION_MADE, difference.added),
-        (DecisionKind.ATTESTATION_CHANGED, difference.changed),
-    ):
-        yield from (_attestation(there[id_], kind, now, actor, at) for id_ in ids)
-    for id_ in difference.removed:
-        yield _gone(DecisionKind.ATTESTATION_WITHDRAWN, "attestation", id_, actor, at)
+    difference = _difference(known, now, "attestation")
+    for kind, id_ in difference.under(*kinds):
+        gone = kind is DecisionKind.ATTESTATION_WITHDRAWN
+        yield _gone(kind, "attestation", id_, actor, at) if gone else _attestation(there[id_], kind, now, actor, at)
 
 
 def _attestation(item: Attestation, kind: DecisionKind, now: Mapping[str, str], actor: Actor, at: datetime) -> Decision:

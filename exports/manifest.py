@@ -54,6 +54,11 @@ def attachments(pack: Pack, prove: Prove) -> tuple[Attachment, ...]:
 
 
 def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
+    return {**_about(pack), **_judged(pack), **_logged(pack, others)}
+
+
+def _about(pack: Pack) -> dict[str, Any]:
+    """What the pack is, what it was made from, and its totals."""
     identity, framework = pack.identity, pack.identity.framework
     return {
         "schema": SCHEMA,
@@ -89,6 +94,20 @@ def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
             "criteria_covered": pack.summary.criteria_covered,
             "coverage_permille": pack.summary.coverage_permille,
         },
+        "scope": {
+            "summary": pack.scope.summary,
+            "services": list(pack.scope.services),
+            "exclusions": list(pack.scope.exclusions),
+            "registers": {
+                register.name: [_plain(member) for member in register.members] for register in pack.scope.registers
+            },
+        },
+    }
+
+
+def _judged(pack: Pack) -> dict[str, Any]:
+    """What the evidence came to."""
+    return {
         "controls": [sheet.control.to_json() for sheet in pack.controls],
         "not_adopted": [{"control": each.control.id, "criteria": list(each.criteria)} for each in pack.unadopted],
         "findings": [sheet.finding.to_json() for sheet in pack.controls],
@@ -116,14 +135,12 @@ def _manifest(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
             for row in pack.populations
         ],
         "samples": [{**row.sample.to_json(), "redrawn": row.redrawn} for row in pack.samples],
-        "scope": {
-            "summary": pack.scope.summary,
-            "services": list(pack.scope.services),
-            "exclusions": list(pack.scope.exclusions),
-            "registers": {
-                register.name: [_plain(member) for member in register.members] for register in pack.scope.registers
-            },
-        },
+    }
+
+
+def _logged(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
+    """What the log holds of it, and the files beside the manifest."""
+    return {
         "runs": [
             {
                 "start": run.start.to_json(),

@@ -4,7 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from muniment.controls.model import Relationship
-from muniment.evidence import Status
+from muniment.evidence import DecisionKind, Status
 from muniment.exports.languages import ENGLISH, Language
 from muniment.exports.text import CUT
 
@@ -81,6 +81,23 @@ class Words:
             Relationship.SUPERSET_OF: _("wider than it"),
             Relationship.INTERSECTS_WITH: _("overlapping it"),
         }
+        self._decisions: dict[str, str] = {
+            DecisionKind.CONTROL_CHANGED: _("control changed"),
+            DecisionKind.EXCEPTION_GRANTED: _("exception granted"),
+            DecisionKind.EXCEPTION_CHANGED: _("exception changed"),
+            DecisionKind.EXCEPTION_WITHDRAWN: _("exception withdrawn"),
+            DecisionKind.ATTESTATION_MADE: _("attestation made"),
+            DecisionKind.ATTESTATION_CHANGED: _("attestation changed"),
+            DecisionKind.ATTESTATION_WITHDRAWN: _("attestation withdrawn"),
+            DecisionKind.SIGNED_OFF: _("signed off"),
+            DecisionKind.PACK_BUILT: _("pack built"),
+            DecisionKind.PACK_GIVEN: _("pack given"),
+            DecisionKind.IMPORTED: _("imported"),
+            DecisionKind.ERASED: _("erased"),
+            DecisionKind.PAYLOAD_OPENED: _("payload opened"),
+            DecisionKind.GAP_EXPLAINED: _("gap explained"),
+            DecisionKind.KEY_ROTATED: _("key rotated"),
+        }
         self._languages = {"en": _("English"), "fr": _("French"), "zh": _("Chinese")}
         self._months = (
             _("January"),
@@ -144,6 +161,10 @@ class Words:
     def status(self, status: Status) -> str:
         """The word beside the symbol."""
         return self._statuses[status]
+
+    def decision(self, kind: str) -> str:
+        """What was decided; a kind that came after this version stands as it is written."""
+        return self._decisions.get(kind, kind)
 
     def relationship(self, relationship: Relationship) -> str:
         """How a control relates to a criterion: "the control is …"."""

@@ -1,4 +1,4 @@
-"""`muniment demo`: from an empty folder to a verified pack, offline, in a minute."""
+"""`muniment demo`: from an empty folder to a verified pack, offline, in a minute or two."""
 
 from pathlib import Path
 from typing import Annotated

@@ -78,7 +78,7 @@ def write_workspace(root: Path, world: World, now: datetime) -> None:
         "certificate_27701": digest((FILES / "certificates" / "iso-iec-27701.txt").read_bytes()),
         "source_commit": commit,
         "source_file": digest(_SOURCE),
-        "published_page": digest((FILES / "claims" / "answer-as-published.html").read_bytes()),
+        "published_page": digest((FILES / "website" / "answer.html").read_bytes()),
     }
     for source in sorted(FILES.rglob("*")):
         if source.is_file() and "__pycache__" not in source.parts:
@@ -86,6 +86,8 @@ def write_workspace(root: Path, world: World, now: datetime) -> None:
             target = target.with_name(".gitignore") if target.name == "gitignore" else target
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(Template(source.read_text("utf-8")).substitute(words), "utf-8")
+    (root / "claims").mkdir(exist_ok=True)
+    shutil.copyfile(root / "website" / "answer.html", root / "claims" / "answer-as-published.html")
     (root / ".muniment").mkdir()
     (root / ".muniment" / "demo.json").write_text('{"demo": true}\n')
     (root / "trust").mkdir()

@@ -102,15 +102,8 @@ def verify_store(
     head, faults = head_commit(database)
     chain, broken = _chain(database, head, since.size if since else None)
     pinned = trust is not None
-    try:
-        own = _own_trusts(database, chain)
-        foreign = None if trust is None else pin_fault(own, trust)
-        if foreign is not None:
-            faults += (foreign,)
-        else:
-            trust = own[0].trust
-    except IntegrityError as error:
-        faults += (Fault.of(error),)
+    trust, doubted = _believed(database, chain, trust)
+    faults += doubted
     if trust is None:  # nobody says whose signatures to believe
         lost = (link for link in chain if isinstance(link, Fault))
         return VerifyReport(None, 0, 0, (*faults, *lost, *broken, *repository_faults(database)), pinned)
@@ -120,14 +113,7 @@ def verify_store(
     base = _resumed(examiner, database, chain, since)
     if since is not None and base is None:  # then nothing is taken on trust
         chain, broken = _chain(database, head, None)
-    for at, link in enumerate(chain):
-        if isinstance(link, Fault):
-            found.append(link)
-            examiner.skip()
-        else:
-            found += examiner.examine(*link)
-        if progress is not None:
-            progress(at + 1, len(chain))
+    found += _examined(examiner, chain, progress)
     trust = examiner.trust  # the newest version: it still names the keys that signed before
     if base is not None:
         examiner.sighted.notes |= dict(earlier_notes(database, base, unknown_sizes(examiner.sighted)))
@@ -158,6 +144,28 @@ def verify_store(
 
 
 _Link = tuple[str, Commit] | Fault
+
+
+def _believed(database: Database, chain: list[_Link], trust: Trust | None) -> tuple[Trust | None, tuple[Fault, ...]]:
+    """Whose signatures to believe: the reader's pin, or else the store's first word, and what speaks against it."""
+    try:
+        own = _own_trusts(database, chain)
+        foreign = None if trust is None else pin_fault(own, trust)
+    except IntegrityError as error:
+        return trust, (Fault.of(error),)
+    return (own[0].trust, ()) if foreign is None else (trust, (foreign,))
+
+
+def _examined(examiner: Examiner, chain: list[_Link], progress: Callable[[int, int], None] | None) -> Iterator[Fault]:
+    """Examine each commit of the chain in its turn."""
+    for at, link in enumerate(chain):
+        if isinstance(link, Fault):
+            yield link
+            examiner.skip()
+        else:
+            yield from examiner.examine(*link)
+        if progress is not None:
+            progress(at + 1, len(chain))
 
 
 def _resumed(examiner: Examiner, database: Database, chain: "list[_Link]", since: Checkpoint | None) -> Commit | None:

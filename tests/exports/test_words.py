@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from muniment.evidence import DecisionKind
 from muniment.exports.words import Words
 
 
@@ -38,3 +39,8 @@ def test_the_clock_of_the_zone_stands_beside_an_instant() -> None:
 @pytest.mark.parametrize(("permille", "shown"), [(1000, "100\u00a0%"), (999, "99.9\u00a0%"), (0, "0\u00a0%")])
 def test_a_share_is_never_rounded_up_to_all(permille: int, shown: str) -> None:
     assert Words().percent(permille) == shown
+
+
+def test_every_kind_of_decision_has_words_and_a_later_kind_stands_as_it_is() -> None:
+    assert [Words().decision(kind) for kind in DecisionKind] == [kind.words for kind in DecisionKind]
+    assert Words().decision("moon.landed") == "moon.landed"

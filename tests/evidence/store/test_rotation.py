@@ -74,6 +74,10 @@ def test_git_and_ssh_keygen_accept_the_commits_of_both_keys(rotated: Any, tmp_pa
     (tmp_path / "allowed").write_text(rotated.store.trust().allowed_signers())
     for commit in rotated.git_commits():
         rotated.git("-c", f"gpg.ssh.allowedSignersFile={tmp_path / 'allowed'}", "verify-commit", commit)
+    told = rotated.git("-c", f"gpg.ssh.allowedSignersFile={tmp_path / 'allowed'}", "log", "--format=%G? %GF", "HEAD")
+    good, keys = zip(*(line.split() for line in told.splitlines()), strict=True)
+    assert set(good) == {"G"}
+    assert set(keys) == {key.fingerprint for key in rotated.store.trust().keys}
 
 
 def test_the_old_key_signs_nothing_more(rotated: Any, making: Any) -> None:
