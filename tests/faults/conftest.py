@@ -106,6 +106,12 @@ class Writer:
         """What it complained of: `! code: what`, or `!! …` where the error was none of ours."""
         return [line for line in self._lines() if line.startswith("!")]
 
+    def let_go(self, gate: Path) -> None:
+        """Let it begin; OSError if it does not stand at its gate, where waiting would have no end."""
+        opened = os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+        os.write(opened, b".")
+        os.close(opened)
+
     def kill(self, *, alone: bool = False) -> None:
         """SIGKILL, to it alone or to git below it as well."""
         with contextlib.suppress(ProcessLookupError):  # it was faster
@@ -114,7 +120,9 @@ class Writer:
     def pause(self) -> None:
         """Stop it and git below it, and wait until they stand still: a signal does not end a sync that is under way."""
         os.killpg(self.pid, signal.SIGSTOP)
+        patience = time.monotonic() + 120  # a disk that is busy is waited for, a process that never stops is not
         while not self._stands_still():
+            assert time.monotonic() < patience, "a process of the writer does not stand still"
             time.sleep(0.001)
 
     def resume(self) -> None:

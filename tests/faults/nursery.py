@@ -3,7 +3,8 @@
 Lines are JSON. `{"store", "key", "first", "count", "told", "gate", "failpoint"}` starts a writer that appends `count`
 runs from the number `first` on, each of three records, and answers with its process id, which is also its process
 group. The writer notes the number of each acknowledged run in the file `told`, an error as `! code: what`, and one that
-is none of ours as `!! type: message`. Where there is a `gate`, a FIFO, it begins when that is opened for writing.
+is none of ours as `!! type: message`. Where there is a `gate`, a FIFO, it begins when a byte comes through; it has
+opened the gate when its process id is told, so that no call but the store's is left that could be made to fail.
 `{"wait": PID}` answers with the writer's exit status.
 """
 
@@ -34,25 +35,33 @@ def main() -> None:
         if "wait" in asked:
             print(os.waitstatus_to_exitcode(os.waitpid(asked["wait"], 0)[1]), flush=True)
             continue
+        heard, ready = os.pipe()
         child = os.fork()
         if child == 0:
             os.setpgid(0, 0)
             status = 5
             try:
-                status = write(asked)
+                status = write(asked, ready)
             finally:
                 os._exit(status)
         with contextlib.suppress(PermissionError, ProcessLookupError):  # whichever of both comes first
             os.setpgid(child, child)
+        os.close(ready)
+        os.read(heard, 1)
+        os.close(heard)
         print(child, flush=True)
 
 
-def write(asked: dict[str, Any]) -> int:
-    """What a writer does; gives its exit status."""
+def write(asked: dict[str, Any], ready: int) -> int:
+    """What a writer does; `ready` is told when it stands at its gate. Gives its exit status."""
     told = os.open(asked["told"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.environ[VARIABLE] = asked["failpoint"]
-    if asked["gate"]:
-        os.close(os.open(asked["gate"], os.O_RDONLY))
+    gate = os.open(asked["gate"], os.O_RDWR) if asked["gate"] else None  # both ways, which waits for nobody
+    os.writev(ready, [b"."])
+    os.close(ready)
+    if gate is not None:
+        os.read(gate, 1)
+        os.close(gate)
     try:
         store, signer = Store.open(Path(asked["store"])), Signer.load(Path(asked["key"]))
         for number in range(asked["first"], asked["first"] + asked["count"]):

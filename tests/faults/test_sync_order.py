@@ -26,7 +26,7 @@ def test_each_acknowledged_byte_and_name_was_synced(bench: Any, nursery: Any, tm
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
         assert strace.stderr is not None
         assert "attached" in strace.stderr.readline()
-        os.close(os.open(gate, os.O_WRONLY))
+        writer.let_go(gate)
         assert writer.wait() == 0
     lines = log.read_text(errors="replace").splitlines()
     seen = _Disk(bench.path, told, lines)

@@ -48,7 +48,7 @@ def test_a_system_call_that_fails_loses_nothing(
         os.mkfifo(gate)
         writer = nursery.writer(store, three_runs.key_path, told, first=11, count=1, gate=gate)
         with _failing(writer.pid, CALLS[kind], error, at, log) as strace:
-            os.close(os.open(gate, os.O_WRONLY))
+            writer.let_go(gate)
             status = writer.wait()
             strace.wait()
         planted = "(INJECTED)" in log.read_text(errors="replace")
