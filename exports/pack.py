@@ -456,7 +456,12 @@ def _member(entry: Subject, register: Register) -> Member:
 
 
 def _written(value: JsonValue) -> str:
-    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+    """A value of a register as a person would write it, not as a program would."""
+    if isinstance(value, list):
+        return ", ".join(map(_written, value))
+    if isinstance(value, dict):
+        return f"({', '.join(f'{key}: {_written(each)}' for key, each in value.items())})"
+    return str(value)
 
 
 def _custody(runs: Sequence[StoredRun], cited: Iterable[Cited], period: Period) -> tuple[StoredRun, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from muniment.controls.model import Register, Subject
 from muniment.evidence import Actor, Decision, Period, Sealed, Status, StoredDecision, canonical, digest
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
@@ -153,3 +154,13 @@ def test_a_run_that_began_and_never_ended_stands_in_the_chain_of_custody(year) -
     pack = year.pack()
     assert [run.start.run for run in pack.custody if run.end is None] == [29]
     assert "began and never ended" in render(pack, glyphs()).xhtml
+
+
+def test_what_a_register_nests_is_written_for_people(small) -> None:
+    session = Subject(
+        id="S-1", values={"session": {"mode": "private", "canary": {"path": "/canary"}}, "modes": ["a", "b"]}
+    )
+    register = Register(name="sessions", path="registers/sessions.yaml", entries=(session,))
+    workspace = replace(small.workspace, registers={"sessions": register})
+    [sheet] = replace(small, workspace=workspace).pack().scope.registers
+    assert sheet.members[0].note == "session: (mode: private, canary: (path: /canary)); modes: a, b"
