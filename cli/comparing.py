@@ -17,11 +17,29 @@ def earlier_pack(desk: "Desk", asked: str, framework: str) -> "Earlier":
         UsageError: there is none, or it is of another framework.
         IntegrityError: it does not verify, or the log of this store does not continue the one that it rests on.
     """
-    from muniment.evidence.errors import IntegrityError, UsageError
+    from muniment.evidence.errors import UsageError
+
+    path = _last(desk, framework) if asked == LAST else Path(asked)
+    before = read_pack(desk, path)
+    if before.framework != framework:
+        raise UsageError(
+            f"the earlier pack is of {before.framework}, not of {framework}",
+            where=str(path),
+            mend="name a pack of the same framework",
+        )
+    return before
+
+
+def read_pack(desk: "Desk", path: Path) -> "Earlier":
+    """What a pack of this log says, once it verifies.
+
+    Raises:
+        IntegrityError: it does not verify, or the log of this store does not continue the one that it rests on.
+    """
+    from muniment.evidence.errors import IntegrityError
     from muniment.exports.changes import earlier
     from muniment.exports.verify import manifest_of, verify_pack
 
-    path = _last(desk, framework) if asked == LAST else Path(asked)
     report = verify_pack(path, desk.trust)
     if not report.ok:
         first = report.faults[0]
@@ -32,12 +50,6 @@ def earlier_pack(desk: "Desk", asked: str, framework: str) -> "Earlier":
             code=first.code,
         )
     before = earlier(manifest_of(path.read_bytes()))
-    if before.framework != framework:
-        raise UsageError(
-            f"the earlier pack is of {before.framework}, not of {framework}",
-            where=str(path),
-            mend="name a pack of the same framework",
-        )
     size = desk.store.checkpoint().size
     if before.size > size or desk.store.root(before.size) != before.root:
         raise IntegrityError(

@@ -39,6 +39,9 @@ class DecisionKind(StrEnum):
     PAYLOAD_OPENED = "payload.opened"
     GAP_EXPLAINED = "gap.explained"
     KEY_ROTATED = "key.rotated"
+    REQUEST_RECEIVED = "request.received"
+    REQUEST_REVISED = "request.revised"
+    REQUEST_ANSWERED = "request.answered"
 
     @property
     def words(self) -> str:

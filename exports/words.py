@@ -97,6 +97,9 @@ class Words:
             DecisionKind.PAYLOAD_OPENED: _("payload opened"),
             DecisionKind.GAP_EXPLAINED: _("gap explained"),
             DecisionKind.KEY_ROTATED: _("key rotated"),
+            DecisionKind.REQUEST_RECEIVED: _("request received"),
+            DecisionKind.REQUEST_REVISED: _("request revised"),
+            DecisionKind.REQUEST_ANSWERED: _("request answered"),
         }
         self._languages = {"en": _("English"), "fr": _("French"), "zh": _("Chinese")}
         self._months = (
