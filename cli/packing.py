@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from muniment.evidence import Code, Period
     from muniment.evidence.store import VerifyReport
     from muniment.exports.changes import Earlier
-    from muniment.exports.model import Held, Pack
+    from muniment.exports.model import Held, Pack, Theme
     from muniment.exports.write import PackFile
 
 FOLDER = "packs"
@@ -161,7 +161,7 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
     from muniment.exports.pack import build_pack
     from muniment.exports.pdf import engine_versions
 
-    store, workspace = desk.store, desk.workspace
+    store, workspace, looks = desk.store, desk.workspace, theme(desk)
     report = _verified(desk, progress)
     checkpoint = store.checkpoint()
     records, runs = tuple(store.records()), tuple(store.runs())
@@ -192,12 +192,29 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
         mark=asked.mark,
         language=asked.language,
         before=asked.before,
+        theme=looks,
         roots={
             each.tree_size: store.root(each.tree_size)
             for each in workspace.samples
             if each.tree_size <= checkpoint.size
         },
     )
+
+
+def theme(desk: "Desk") -> "Theme":
+    """The workspace's own looks.
+
+    Raises:
+        UsageError: `logo.…`: the logo is not there, too large, no image, or more than a drawing.
+    """
+    from muniment.exports.logo import read_logo
+    from muniment.exports.model import Theme
+    from muniment.exports.palette import ACCENT
+
+    wanted = desk.workspace.packs
+    accent = wanted.accent or ACCENT
+    logo = read_logo(desk.root / wanted.logo) if wanted.logo else None
+    return Theme(accent=accent, cover=wanted.cover or accent, logo=logo)
 
 
 def _verified(desk: "Desk", progress: Progress) -> "VerifyReport":

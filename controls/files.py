@@ -32,6 +32,7 @@ from muniment.controls.model import (
     Sample,
     Scope,
 )
+from muniment.controls.packs import PackSettings
 from muniment.controls.period import midnight, parse_duration, parse_period
 from muniment.evidence.errors import UsageError
 from muniment.evidence.hosts import host_or_address
@@ -152,6 +153,7 @@ class Manifest(Frozen):
     keys: Keys = Keys()
     anchors: Anchors | None = None
     notify: NotifyRow | None = Field(None, description="Who is told of what fails, has gone stale or is about to end")
+    packs: PackSettings = PackSettings()
 
     @field_validator("period")
     @classmethod

@@ -13,6 +13,7 @@ from typing import Literal, NoReturn, Self, TypeAlias
 
 from pydantic import Field, JsonValue, model_validator
 
+from muniment.controls.packs import PLAIN_PACKS, PackSettings
 from muniment.evidence.model import Digest, Frozen, Instant, Period
 from muniment.evidence.record import Exclusion
 from muniment.evidence.secret import Reference
@@ -504,6 +505,7 @@ class Workspace:
     anchoring: Anchoring | None = None
     signing: str | None = None  # `ssh-agent:…` or `program:…`, where the key is in no file
     notify: Notify | None = None
+    packs: PackSettings = PLAIN_PACKS
 
     def control(self, id: str) -> Control:  # noqa: A002 - the noun's own word
         """The control of that identifier; KeyError if there is none."""

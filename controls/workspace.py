@@ -139,6 +139,7 @@ def load_workspace(root: Path) -> Workspace:
         signing=None if in_a_file else written.keys.signing,
         places={**adopted.places, **_register_places(registers.values())},
         notify=written.notify,
+        packs=written.packs,
     )
 
 

@@ -9,13 +9,13 @@ from datetime import datetime
 from xml.sax.saxutils import escape
 
 from muniment.evidence import Period, Status
-from muniment.exports.palette import ACCENT, FAINT, GROUND, INK, LINE, PAPER, QUIET, TEXT
+from muniment.exports.palette import FAINT, GROUND, INK, LINE, PAPER, QUIET, TEXT
 from muniment.exports.text import day
 from muniment.exports.words import Words
 
 _WIDTH = 660  # user units; the style sheet scales the chart to the width of the text
 _LABEL = 168
-_TALL, _LOW = 22, 15  # user units of a row of the heat map; low where there are many, so that it leaves a page its room
+_TALL, _LOW = 18, 15  # user units of a row of the heat map; low where there are many, so that it leaves a page its room
 _MANY = 12
 
 
@@ -106,7 +106,7 @@ def draw_timeline(chart: Timeline, words: Words) -> str:
         parts.extend(_stretch(chart.period, stretch, top) for stretch in lane.stretches)
     if chart.period.start < chart.until < chart.period.end:
         x = _x(chart.period, chart.until)
-        parts.append(f'<path d="M{x:.2f} 12V{height - 1}" stroke="{ACCENT}" stroke-width="1"/>')
+        parts.append(f'<path d="M{x:.2f} 12V{height - 1}" stroke="{INK}" stroke-width="1"/>')
     told = "; ".join(f"{lane.name}{words.colon}{_lane_told(lane, chart.period.zone, words)}" for lane in chart.lanes)
     return _svg(height, f"{words.timeline} {told}.", parts)
 

@@ -161,7 +161,8 @@ def _css(pack: Pack, words: Words) -> str:
     for key, value in furniture.items():
         style = style.replace(f'"{{{key}}}"', css_string(value))
     ground = '\n@page { background: url("muniment:mark.svg") no-repeat center; background-size: 150mm }\n'
-    return "".join(face.rule for face in faces()) + variables() + style + (ground if identity.mark else "")
+    colours = variables(pack.theme.accent, pack.theme.cover)
+    return "".join(face.rule for face in faces()) + colours + style + (ground if identity.mark else "")
 
 
 def css_string(value: str) -> str:
@@ -170,8 +171,12 @@ def css_string(value: str) -> str:
 
 
 def _resources(pack: Pack) -> dict[str, tuple[str, bytes]]:
-    fonts = {face.file: ("font/woff2", face.data) for face in faces()}
-    return {**fonts, "mark.svg": ("image/svg+xml", _mark(pack.identity.mark))} if pack.identity.mark else fonts
+    named = {face.file: ("font/woff2", face.data) for face in faces()}
+    if logo := pack.theme.logo:
+        named[logo.name] = (logo.media_type, logo.data)
+    if mark := pack.identity.mark:
+        named["mark.svg"] = ("image/svg+xml", _mark(mark))
+    return named
 
 
 def _mark(mark: str) -> bytes:

@@ -131,6 +131,10 @@ def _judged(pack: Pack) -> dict[str, Any]:
                 "expected": row.expected,
                 "seen": row.seen,
                 "exclusions": [exclusion.to_json() for exclusion in row.exclusions],
+                "sources": list(row.sources),
+                "query": row.query,
+                "filters": list(row.filters),
+                "digest": row.digest,
             }
             for row in pack.populations
         ],

@@ -38,6 +38,7 @@ from muniment.evidence import (
 )
 from muniment.evidence.store.keys import Trust
 from muniment.exports.charts import HeatMap, Timeline
+from muniment.exports.palette import ACCENT
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,24 @@ class Identity:
     at: datetime
     language: str
     classification: str
+
+
+@dataclass(frozen=True)
+class Logo:
+    """A drawing that was taken apart and written anew: its file name in the document, its media type, its bytes."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The organisation's own looks. Both colours have enough contrast with white."""
+
+    accent: str = ACCENT
+    cover: str = ACCENT
+    logo: Logo | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +106,39 @@ class Making:
     command: str | None
     versions: Mapping[str, str]
     workspace: str  # digest over the register's files
+
+
+@dataclass(frozen=True)
+class Edition:
+    """An earlier version of this document, as the log has it."""
+
+    pack: str
+    version: str
+    at: datetime
+    by: str
+    decision: str
+
+
+@dataclass(frozen=True)
+class Handover:
+    """That a pack of this framework was handed to somebody, as the log has it."""
+
+    to: str
+    at: datetime
+    packs: tuple[str, ...]
+    decision: str
+
+
+@dataclass(frozen=True)
+class DocumentControl:
+    """Who answers for the document, who gets it, and the versions before it."""
+
+    owner: str | None = None
+    reviewer: str | None = None
+    approver: str | None = None
+    distribution: tuple[str, ...] = ()
+    editions: tuple[Edition, ...] = ()
+    handovers: tuple[Handover, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -281,6 +333,10 @@ class PopulationRow:
     expected: int
     seen: int
     exclusions: tuple[Exclusion, ...]
+    sources: tuple[str, ...] = ()  # the systems that were asked
+    query: str | None = None  # of the newest record
+    filters: tuple[str, ...] = ()
+    digest: str | None = None  # SHA-256 over the names of the subjects, sorted, each with a newline
 
 
 @dataclass(frozen=True)
@@ -373,3 +429,5 @@ class Pack:
     made_again: Mapping[int, int] = field(default_factory=dict)  # run → looks that were made again before they were due
     decisions: tuple[StoredDecision, ...] = ()  # all from the beginning of the period up to the checkpoint
     since: Since | None = None  # None where no earlier pack was given
+    document: DocumentControl = DocumentControl()
+    theme: Theme = Theme()

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from muniment.controls.assess import Assessment
 from muniment.controls.model import (
     AcceptedException,
+    CheckResult,
     Control,
     CriterionResult,
     Finding,
@@ -30,6 +31,8 @@ from muniment.evidence import (
     DecisionKind,
     Errored,
     EvidenceRecord,
+    Observed,
+    Origin,
     Period,
     Status,
     StoredDecision,
@@ -41,6 +44,7 @@ from muniment.evidence import (
 )
 from muniment.exports.changes import Earlier, since
 from muniment.exports.charts import HeatMap
+from muniment.exports.document import document_control
 from muniment.exports.looked import code_rows
 from muniment.exports.manifest import Prove, attachments
 from muniment.exports.model import (
@@ -60,6 +64,7 @@ from muniment.exports.model import (
     SoaRow,
     Summary,
     Tally,
+    Theme,
     Unadopted,
 )
 from muniment.exports.sheets import control_sheet
@@ -88,6 +93,7 @@ def build_pack(
     roots: Mapping[int, str] | None = None,
     decisions: Sequence[StoredDecision] = (),
     before: Earlier | None = None,
+    theme: Theme | None = None,
 ) -> Pack:
     """Everything on the page.
 
@@ -95,10 +101,11 @@ def build_pack(
     that `head` describes; `prove` gives the inclusion proof of a leaf; `codes` explain finding codes (from the
     installed collectors); `mark` is printed on every page (DEMO, DRAFT); `language` is the pack's own, or else the
     workspace's; `roots` are the log's at the sizes at which the workspace's samples were drawn; `decisions` are all
-    that the store has at the checkpoint; `before` is an earlier pack to compare with.
+    that the store has at the checkpoint; `before` is an earlier pack to compare with; `theme` is its looks.
     """
     spoken = language or workspace.language
-    identity = _identity(workspace, framework, head, period, at, version, mark, spoken, before)
+    theme = theme or Theme()
+    identity = _identity(workspace, framework, head, period, at, version, mark, spoken, before, theme)
     serving = tuple(control for control in workspace.controls if _serves(control, framework))
     findings = {control.id: assessment.findings[control.id] for control in serving}
     until = min(max(at, period.start), period.end)
@@ -123,7 +130,7 @@ def build_pack(
         gaps=_gaps(serving, findings, framework, cited, codes or {}, at),
         exceptions=_exceptions(workspace.exceptions, findings, at),
         attestations=tuple(each for each in workspace.attestations if each.control in findings),
-        populations=_populations(serving, findings),
+        populations=_populations(serving, findings, cited.values()),
         samples=_samples(workspace, findings, records, cited, roots or {}),
         claims=tuple(result for result in assessment.claims if not findings.keys().isdisjoint(result.claim.controls)),
         evidence=tuple(cited.values()),
@@ -133,6 +140,8 @@ def build_pack(
         schedule_gaps=_schedule_gaps(serving, runs, decisions, period, at),
         made_again=made_again(runs, workspace.checks),
         decisions=tuple(each for each in decisions if each.decision.at >= period.start or each.leaf in mentioned),
+        document=document_control(workspace.packs, decisions, framework.id),
+        theme=theme,
     )
     if before:
         pack = replace(pack, since=since(pack, before))
@@ -149,6 +158,7 @@ def _identity(
     mark: str | None,
     language: str,
     before: Earlier | None,
+    theme: Theme,
 ) -> Identity:
     """The id follows from what the pack is made of: the same inputs give the same id, anything else another."""
     named = {
@@ -161,6 +171,7 @@ def _identity(
         "mark": mark,
         "language": language,
         **({"since": before.id} if before else {}),
+        **({"logo": digest(theme.logo.data)} if theme.logo else {}),
     }
     year = min(at, period.end).year
     return Identity(
@@ -379,12 +390,32 @@ def _exceptions(
     return tuple(AcceptedRow(each, _state(each, at)) for each in exceptions if each.control in findings)
 
 
-def _populations(controls: Sequence[Control], findings: Mapping[str, Finding]) -> tuple[PopulationRow, ...]:
-    """The population of each check once, though several controls may use it."""
+def _populations(
+    controls: Sequence[Control], findings: Mapping[str, Finding], cited: Iterable[Cited]
+) -> tuple[PopulationRow, ...]:
+    """The population of each check once, though several controls may use it, and how it was asked for."""
     results = {check.check: check for control in controls for check in findings[control.id].checks}
-    return tuple(
-        PopulationRow(check.check, check.basis, check.population, check.seen, check.exclusions)
-        for check in results.values()
+    origins: dict[str, list[Origin]] = {}
+    for each in cited:
+        if isinstance(each.record.outcome, Observed):
+            origins.setdefault(each.record.check, []).append(each.record.outcome.origin)
+    return tuple(_population(check, origins.get(check.check, ())) for check in results.values())
+
+
+def _population(check: CheckResult, origins: Sequence[Origin]) -> PopulationRow:
+    """`origins` are those of the check's cited records, in the order of the log."""
+    stated = [origin.population for origin in origins if origin.population]
+    subjects = sorted({coverage.subject for coverage in check.coverage})
+    return PopulationRow(
+        check.check,
+        check.basis,
+        check.population,
+        check.seen,
+        check.exclusions,
+        sources=tuple(sorted({origin.system for origin in origins})),
+        query=origins[-1].query if origins else None,
+        filters=stated[-1].filters if stated else (),
+        digest=digest("".join(f"{name}\n" for name in subjects).encode("utf-8", "surrogatepass")) if subjects else None,
     )
 
 

@@ -12,7 +12,6 @@ FAINT = "#aeb7c1"
 PAPER = "#ffffff"
 WASH = "#f4f6f8"
 ACCENT = "#0f4c5c"
-ACCENT_WASH = "#e6eff1"
 
 TEXT: dict[Status | None, str] = {
     Status.PASS: "#17653a",
@@ -30,26 +29,11 @@ GROUND: dict[Status | None, str] = {
 }
 
 
-def variables() -> str:
-    """The colours as custom properties of the style sheet's root."""
+def variables(accent: str = ACCENT, cover: str = ACCENT) -> str:
+    """The colours as custom properties of the style sheet's root; `accent` and `cover` may be the organisation's."""
     plain = {"ink": INK, "quiet": QUIET, "line": LINE, "paper": PAPER, "wash": WASH}
-    named = {**plain, "accent": ACCENT, "accent-wash": ACCENT_WASH}
+    named = {**plain, "accent": accent, "cover": cover}
     for status in Status:
         named[status.value] = TEXT[status]
         named[f"{status.value}-ground"] = GROUND[status]
     return ":root {\n" + "".join(f"  --{name}: {colour};\n" for name, colour in named.items()) + "}\n"
-
-
-def contrast(one: str, other: str) -> float:
-    """The contrast ratio of two colours `#rrggbb`, 1 to 21 (WCAG 2.2, definition of contrast ratio)."""
-    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    red, green, blue = (_linear(int(colour[start : start + 2], 16) / 255) for start in (1, 3, 5))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _linear(channel: float) -> float:
-    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)

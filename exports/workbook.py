@@ -8,9 +8,10 @@ they stay text when somebody edits the cell. The same pack gives the same bytes.
 import io
 from typing import Any
 
+from muniment.controls.colour import washed
 from muniment.evidence import rfc3339, utc
 from muniment.exports.model import Pack
-from muniment.exports.palette import ACCENT, ACCENT_WASH, GROUND, TEXT
+from muniment.exports.palette import GROUND, TEXT
 from muniment.exports.tables import Cell, Table, is_formula, shown
 from muniment.exports.words import Words
 
@@ -38,7 +39,7 @@ def workbook(pack: Pack, made: tuple[Table, ...], words: Words) -> bytes:
             "created": utc(pack.identity.at).replace(tzinfo=None),
         }
     )
-    styles = _Styles(book)
+    styles = _Styles(book, pack.theme.accent)
     _cover(book.add_worksheet(words.say("Pack")), pack, made, words, styles)
     for table in made:
         _sheet(book.add_worksheet(words.say(table.title)), table, words, styles)
@@ -49,10 +50,10 @@ def workbook(pack: Pack, made: tuple[Table, ...], words: Words) -> bytes:
 class _Styles:
     """The formats of the workbook, each made once."""
 
-    def __init__(self, book: Any) -> None:
+    def __init__(self, book: Any, accent: str) -> None:
         plain = {"text_wrap": True, "valign": "top"}
-        self.head = book.add_format({"bold": True, "font_color": "#ffffff", "bg_color": ACCENT, "valign": "top"})
-        self.label = book.add_format({"bold": True, "bg_color": ACCENT_WASH, "valign": "top"})
+        self.head = book.add_format({"bold": True, "font_color": "#ffffff", "bg_color": accent, "valign": "top"})
+        self.label = book.add_format({"bold": True, "bg_color": washed(accent), "valign": "top"})
         self.text = book.add_format({**plain, "num_format": "@"})
         self.quoted = book.add_format({**plain, "num_format": "@", "quote_prefix": True})
         self.number = book.add_format({"valign": "top", "num_format": "#,##0"})

@@ -61,7 +61,7 @@ from muniment.evidence.store.merkle import InclusionProof, Tree, leaf_hash
 from muniment.evidence.store.note import signed_checkpoint
 from muniment.exports.bundle import bundle
 from muniment.exports.changes import Earlier
-from muniment.exports.model import Head, Making, Pack
+from muniment.exports.model import Head, Making, Pack, Theme
 from muniment.exports.pack import build_pack
 from muniment.exports.tables import files, tables
 from muniment.exports.words import Words
@@ -106,6 +106,7 @@ class Sample:
         at: datetime = AT,
         mark: str | None = None,
         before: Earlier | None = None,
+        theme: Theme | None = None,
     ) -> Pack:
         """The pack over a period, as a command would make it."""
         return build_pack(
@@ -126,6 +127,7 @@ class Sample:
             mark=mark,
             decisions=self.decisions,
             before=before,
+            theme=theme,
         )
 
 
