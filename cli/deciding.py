@@ -153,6 +153,7 @@ def pack_built(desk: "Desk", pack: "Pack", files: "Sequence[PackFile]") -> "Deci
             "mark": identity.mark,
             "size": pack.head.size,
             "root": pack.head.root,
+            **({"audience": identity.audience} if identity.audience != "auditor" else {}),
             "forms": [each.path.suffix.lstrip(".") for each in files],
         },
     )

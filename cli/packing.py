@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FOLDER = "packs"
 
+AUDIENCES = ("auditor", "internal", "redacted")
+
 Progress: TypeAlias = Callable[[str, int, int], None]  # what is being done, how far, of how much
 
 
@@ -41,6 +43,7 @@ class Request:
     command: str | None = None
     language: str | None = None
     before: "Earlier | None" = None
+    audience: str = "auditor"
 
 
 def pack(
@@ -65,6 +68,9 @@ def pack(
     since: Annotated[
         str | None, typer.Option(metavar="PACK", help="An earlier pack to compare with: its file, or `last`.")
     ] = None,
+    audience: Annotated[
+        str, typer.Option(metavar="WHO", help="auditor, internal, or redacted: declared fields are masked.")
+    ] = "auditor",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Build the audit pack of a framework over a period."""
@@ -72,20 +78,25 @@ def pack(
     from muniment.cli.console import bar
     from muniment.cli.deciding import handed_over, pack_built, person
     from muniment.cli.desk import desk_of, known
+    from muniment.evidence import UsageError
     from muniment.exports.languages import COMPLETE
 
     desk = desk_of(context)
     receiver = person(to, "--to") if to else None
     forms = _forms(formats)
+    audience = known(audience, AUDIENCES, "audience")
+    if audience == "internal" and to:
+        raise UsageError("an internal pack is not handed over", mend="leave out `--to`, or choose another audience")
     at = desk.clock()
     chosen = _framework(desk, framework)
     if language:
         language = known(language, COMPLETE, "language")
     before = earlier_pack(desk, since, chosen.id) if since else None
     options = {"--period": period, "--language": language, "--since": before.id if before else None}
+    options |= {"--audience": audience if audience != "auditor" else None}
     words = _command(framework, options, draft=draft)
     mark = "DRAFT" if draft else _mark(desk)
-    asked = Request(chosen, _period(desk, period, at), at, version, mark, words, language, before)
+    asked = Request(chosen, _period(desk, period, at), at, version, mark, words, language, before, audience)
     with bar("Building the pack") as shown:
         told = _in(shown)
         judged = judge(desk, asked, told)
@@ -94,7 +105,16 @@ def pack(
     decided += [handed_over(desk, judged.identity.id, receiver, made)] if receiver else []
     kept = desk.decide(*decided)
     _tell(made, [each.id for each in kept], as_json=as_json)
+    _warn_of_nothing_masked(judged)
     return 0
+
+
+def _warn_of_nothing_masked(made: "Pack") -> None:
+    """Name the fields that were to be masked and that had no value: a slip of the pen looks the same."""
+    from muniment.cli.console import talk
+
+    if empty := [each.name for each in (made.redaction.fields if made.redaction else ()) if not each.values]:
+        talk().print(f"Nothing was found to mask in {', '.join(empty)}: is it spelt as the records have it?")
 
 
 def _command(framework: str, options: Mapping[str, str | None], *, draft: bool) -> str:
@@ -193,6 +213,7 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
         language=asked.language,
         before=asked.before,
         theme=looks,
+        audience=asked.audience,
         roots={
             each.tree_size: store.root(each.tree_size)
             for each in workspace.samples

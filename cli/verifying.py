@@ -210,6 +210,8 @@ def _verify_pack(path: Path, trust: "Trust | None", *, as_json: bool) -> int:
     if report.facts is not None:
         words = f"pack {report.facts.id}, {counted(report.facts.records, 'record')}"
         facts |= {"pack": report.facts.id, "records": report.facts.records, "mark": report.facts.mark}
+        hidden = report.facts.redacted
+        facts |= {"redacted": {"records": hidden.records, "runs": hidden.runs, "decisions": hidden.decisions}}
         if report.facts.checkpoint is not None:
             facts |= {"size": report.facts.checkpoint.size, "root": report.facts.checkpoint.root}
     return _tell(path, report, words, facts, as_json=as_json)
@@ -229,6 +231,9 @@ def _tell(path: Path, report: "VerifyReport | PackReport", words: str, facts: di
         console.print(f"✓ {path}: {words}, unaltered.", style="green")
         if "root" in facts:
             console.print(f"  {counted(facts['size'], 'leaf', 'leaves')}, root {facts['root']}")
+        if any(facts.get("redacted", {}).values()):
+            told = [counted(number, name[:-1]) for name, number in facts["redacted"].items() if number]
+            console.print(f"  {', '.join(told)} redacted, proven by digest only; what they show is unproven.")
         if facts.get("witnessed"):
             console.print(f"  It continues {counted(facts['witnessed'], 'head')} that a second person kept.")
         for each in facts.get("remotes", ()):

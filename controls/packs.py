@@ -35,6 +35,13 @@ Colour = Annotated[
     Field(pattern=r"^#[0-9A-Fa-f]{6}$", description="As '#rrggbb', with a contrast of 4.5:1 or more with white"),
     AfterValidator(_readable),
 ]
+MaskedName = Annotated[
+    str,
+    Field(
+        pattern=r"^(subject|query|system|people|(facts|settings)(\.[^.\s]+)+|register\.[^.\s]+\.[^\s]+)$",
+        description="`subject`, `query`, `system`, `people`, `facts.NAME`, `settings.NAME` or `register.NAME.KEY`",
+    ),
+]
 LogoPath = Annotated[str, AfterValidator(_inside), Field(description="A PNG or SVG file of the workspace")]
 
 
@@ -48,6 +55,7 @@ class PackSettings(Frozen):
     reviewer: str | None = Field(None, min_length=1)
     approver: str | None = Field(None, min_length=1)
     distribution: tuple[str, ...] = Field((), description="Who gets the packs")
+    masked: tuple[MaskedName, ...] = Field((), description="What a redacted pack does not show")
 
 
 PLAIN_PACKS = PackSettings()

@@ -65,6 +65,7 @@ def render(pack: Pack, glyphs: frozenset[int], spoken: Language | None = None) -
         sections={name: Section(number, words.section(name)) for number, name in enumerate(SECTIONS, start=1)},
         anchors={sheet.control.id: f"control-{place}" for place, sheet in enumerate(shown.controls, start=1)},
         unrecorded=None,
+        internal=shown.identity.audience == "internal",
     )
     return Page(xhtml, _css(shown, words), _resources(shown))
 

@@ -12,10 +12,10 @@ that the pages say stands here whole; all JSON is canonical (RFC 8785), so that 
     allowed_signers   the same keys, as `ssh-keygen -Y verify` reads them
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from muniment.evidence import canonical, digest, rfc3339
+from muniment.evidence import StoredRun, canonical, digest, rfc3339
 from muniment.evidence.store.merkle import InclusionProof
 from muniment.exports.languages import marked
 from muniment.exports.model import Attachment, Pack, Since, Tally
@@ -69,6 +69,7 @@ def _about(pack: Pack) -> dict[str, Any]:
             "organisation": identity.organisation,
             "classification": identity.classification,
             "language": identity.language,
+            "audience": identity.audience,
             "period": identity.period.to_json(),
             "generated_at": rfc3339(identity.at),
         },
@@ -144,6 +145,7 @@ def _judged(pack: Pack) -> dict[str, Any]:
 
 def _logged(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
     """What the log holds of it, and the files beside the manifest."""
+    withheld = pack.redaction.withheld if pack.redaction else {}
     return {
         "runs": [
             {
@@ -151,16 +153,30 @@ def _logged(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
                 "end": run.end.to_json() if run.end else None,
                 "end_leaf": run.leaves.stop - 1 if run.end else None,
                 "commits": list(run.commits),
+                **_parts_withheld(run, withheld),
             }
             for run in pack.custody
         ],
         "schedule_gaps": [gap.to_json() for gap in pack.schedule_gaps],
+        "redaction": _redaction(pack),
         "since": _since(pack.since) if pack.since else None,
         "decisions": [
-            {"id": each.id, "leaf": each.leaf, "decision": each.decision.to_json()} for each in pack.decisions
+            {
+                "id": each.id,
+                "leaf": each.leaf,
+                "decision": each.decision.to_json(),
+                **({"withheld": True} if each.leaf in withheld else {}),
+            }
+            for each in pack.decisions
         ],
         "records": [
-            {"id": cited.record.id, "leaf": cited.stored.leaf, "digest": cited.stored.digest, "run": cited.stored.run}
+            {
+                "id": cited.record.id,
+                "leaf": cited.stored.leaf,
+                "digest": cited.stored.digest,
+                "run": cited.stored.run,
+                **({"shown": digest(canonical(cited.record))} if cited.stored.leaf in withheld else {}),
+            }
             for cited in pack.evidence
         ],
         "attachments": [
@@ -173,6 +189,13 @@ def _logged(pack: Pack, others: tuple[Attachment, ...]) -> dict[str, Any]:
             for each in others
         ],
     }
+
+
+def _parts_withheld(run: StoredRun, withheld: Mapping[int, str]) -> dict[str, Any]:
+    """Which leaves of a run are masked here, and proven by their digest alone; nothing where none is."""
+    parts = [*(["start"] if run.start.previous_size in withheld else [])]
+    parts += ["end"] if run.end and run.leaves.stop - 1 in withheld else []
+    return {"withheld": parts} if parts else {}
 
 
 def _since(since: Since) -> dict[str, Any]:
@@ -196,6 +219,15 @@ def _since(since: Since) -> dict[str, Any]:
     }
 
 
+def _redaction(pack: Pack) -> dict[str, Any] | None:
+    if pack.redaction is None:
+        return None
+    return {
+        "fields": [{"name": each.name, "values": each.values} for each in pack.redaction.fields],
+        "leaves": len(pack.redaction.withheld),
+    }
+
+
 def _counts(tally: Tally) -> dict[str, int]:
     return {status.value: number for status, number in tally.by_status}
 
@@ -205,6 +237,7 @@ def _plain(member: Any) -> dict[str, str | None]:
 
 
 def _proofs(pack: Pack, prove: Prove) -> bytes:
+    withheld = pack.redaction.withheld if pack.redaction else {}
     leaves = {each.stored.leaf for each in pack.evidence}
     leaves |= {run.start.previous_size for run in pack.custody}
     leaves |= {run.leaves.stop - 1 for run in pack.custody if run.end}
@@ -215,7 +248,14 @@ def _proofs(pack: Pack, prove: Prove) -> bytes:
             "origin": pack.head.origin,
             "size": pack.head.size,
             "root": pack.head.root,
-            "proofs": [{"leaf": leaf, "path": [each.hex() for each in prove(leaf).path]} for leaf in sorted(leaves)],
+            "proofs": [
+                {
+                    "leaf": leaf,
+                    "path": [each.hex() for each in prove(leaf).path],
+                    **({"leaf_hash": withheld[leaf]} if leaf in withheld else {}),
+                }
+                for leaf in sorted(leaves)
+            ],
         }
     )
 

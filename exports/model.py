@@ -54,6 +54,7 @@ class Identity:
     at: datetime
     language: str
     classification: str
+    audience: str = "auditor"  # or `internal`, or `redacted`
 
 
 @dataclass(frozen=True)
@@ -394,6 +395,22 @@ class Since:
 
 
 @dataclass(frozen=True)
+class MaskedField:
+    """A field whose values are masked in this pack, and how many values it had."""
+
+    name: str
+    values: int
+
+
+@dataclass(frozen=True)
+class Redaction:
+    """What a redacted pack withholds: leaves of the log, each with its leaf hash in hexadecimal."""
+
+    fields: tuple[MaskedField, ...]
+    withheld: Mapping[int, str]
+
+
+@dataclass(frozen=True)
 class Attachment:
     """A file inside the pack."""
 
@@ -431,3 +448,4 @@ class Pack:
     since: Since | None = None  # None where no earlier pack was given
     document: DocumentControl = DocumentControl()
     theme: Theme = Theme()
+    redaction: Redaction | None = None  # None where nothing was masked

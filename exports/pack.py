@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from pydantic import JsonValue
-
 from muniment.controls.assess import Assessment
 from muniment.controls.model import (
     AcceptedException,
@@ -20,8 +18,6 @@ from muniment.controls.model import (
     CriterionResult,
     Finding,
     Framework,
-    Register,
-    Subject,
     Workspace,
 )
 from muniment.controls.sampling import EVERYTHING, drawn_again
@@ -54,12 +50,9 @@ from muniment.exports.model import (
     Head,
     Identity,
     Making,
-    Member,
     Pack,
     PopulationRow,
-    RegisterSheet,
     SampleRow,
-    Scope,
     SoaGroup,
     SoaRow,
     Summary,
@@ -67,6 +60,8 @@ from muniment.exports.model import (
     Theme,
     Unadopted,
 )
+from muniment.exports.redact import redacted
+from muniment.exports.scope import scope
 from muniment.exports.sheets import control_sheet
 from muniment.exports.timeline import heat_map
 
@@ -94,6 +89,7 @@ def build_pack(
     decisions: Sequence[StoredDecision] = (),
     before: Earlier | None = None,
     theme: Theme | None = None,
+    audience: str = "auditor",
 ) -> Pack:
     """Everything on the page.
 
@@ -101,11 +97,13 @@ def build_pack(
     that `head` describes; `prove` gives the inclusion proof of a leaf; `codes` explain finding codes (from the
     installed collectors); `mark` is printed on every page (DEMO, DRAFT); `language` is the pack's own, or else the
     workspace's; `roots` are the log's at the sizes at which the workspace's samples were drawn; `decisions` are all
-    that the store has at the checkpoint; `before` is an earlier pack to compare with; `theme` is its looks.
+    that the store has at the checkpoint; `before` is an earlier pack to compare with; `theme` is its looks;
+    `audience` is `auditor`, `internal` or `redacted`.
     """
     spoken = language or workspace.language
     theme = theme or Theme()
-    identity = _identity(workspace, framework, head, period, at, version, mark, spoken, before, theme)
+    masked = workspace.packs.masked if audience == "redacted" else ()
+    identity = _identity(workspace, framework, head, period, at, version, mark, spoken, before, theme, audience)
     serving = tuple(control for control in workspace.controls if _serves(control, framework))
     findings = {control.id: assessment.findings[control.id] for control in serving}
     until = min(max(at, period.start), period.end)
@@ -123,7 +121,7 @@ def build_pack(
         head=head,
         making=making,
         summary=_summary(soa, findings.values(), cited.values(), heat),
-        scope=_scope(workspace),
+        scope=scope(workspace, masked),
         applicability=soa,
         controls=sheets,
         unadopted=_unadopted(library, workspace, framework),
@@ -145,6 +143,8 @@ def build_pack(
     )
     if before:
         pack = replace(pack, since=since(pack, before))
+    if audience == "redacted":
+        pack = redacted(pack, workspace, decisions)
     return replace(pack, attachments=attachments(pack, prove))
 
 
@@ -159,6 +159,7 @@ def _identity(
     language: str,
     before: Earlier | None,
     theme: Theme,
+    audience: str,
 ) -> Identity:
     """The id follows from what the pack is made of: the same inputs give the same id, anything else another."""
     named = {
@@ -172,6 +173,7 @@ def _identity(
         "language": language,
         **({"since": before.id} if before else {}),
         **({"logo": digest(theme.logo.data)} if theme.logo else {}),
+        **({"audience": audience} if audience != "auditor" else {}),
     }
     year = min(at, period.end).year
     return Identity(
@@ -184,6 +186,7 @@ def _identity(
         at=at,
         language=language,
         classification=workspace.classification,
+        audience=audience,
     )
 
 
@@ -460,39 +463,6 @@ def _unadopted(library: Sequence[Control], workspace: Workspace, framework: Fram
         for control in library
         if control.id not in adopted and _serves(control, framework)
     )
-
-
-def _scope(workspace: Workspace) -> Scope:
-    return Scope(
-        summary=workspace.scope.summary,
-        services=workspace.scope.services,
-        exclusions=workspace.scope.exclusions,
-        registers=tuple(
-            RegisterSheet(register.name, register.path, tuple(_member(entry, register) for entry in register.entries))
-            for register in workspace.registers.values()
-        ),
-    )
-
-
-def _member(entry: Subject, register: Register) -> Member:
-    """One entry; the owner that the register names for all is the owner where the entry is silent."""
-    owner = entry.values.get("owner", register.defaults.get("owner"))
-    rest = ((key, value) for key, value in entry.values.items() if key != "owner" and value not in (None, [], ""))
-    return Member(
-        id=entry.id,
-        owner=str(owner) if owner else None,
-        note="; ".join(f"{key}: {_written(value)}" for key, value in rest),
-        out_of_scope=entry.out_of_scope,
-    )
-
-
-def _written(value: JsonValue) -> str:
-    """A value of a register as a person would write it, not as a program would."""
-    if isinstance(value, list):
-        return ", ".join(map(_written, value))
-    if isinstance(value, dict):
-        return f"({', '.join(f'{key}: {_written(each)}' for key, each in value.items())})"
-    return str(value)
 
 
 def _custody(runs: Sequence[StoredRun], cited: Iterable[Cited], period: Period) -> tuple[StoredRun, ...]:

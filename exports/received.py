@@ -47,6 +47,7 @@ class ReceivedRecord(_Received):
     id: str
     leaf: int = Field(ge=0)
     digest: Digest
+    shown: Digest | None = None  # of the masked line, where the record itself is withheld
 
 
 class ReceivedEvidence(_Received):
@@ -81,6 +82,7 @@ class ReceivedRun(_Received):
     start: Start
     end: End | None
     end_leaf: int | None = Field(ge=0)
+    withheld: tuple[Literal["start", "end"], ...] = ()
 
 
 class ReceivedDecision(_Received):
@@ -89,6 +91,7 @@ class ReceivedDecision(_Received):
     id: str
     leaf: int = Field(ge=0)
     decision: Decision
+    withheld: bool = False
 
 
 class ReceivedAttachment(_Received):
@@ -117,6 +120,7 @@ class ReceivedProof(_Received):
 
     leaf: int
     path: tuple[_Hash, ...] = Field(max_length=64)
+    leaf_hash: _Hash | None = None  # where the leaf itself is withheld
 
 
 class Proofs(_Received):

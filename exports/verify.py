@@ -31,7 +31,7 @@ from muniment.evidence.store.keys import Trust
 from muniment.evidence.store.merkle import InclusionProof, includes, leaf_hash
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.exports.contents import Contents, opened
-from muniment.exports.received import Manifest, PageDigests, Proofs
+from muniment.exports.received import Manifest, PageDigests, Proofs, ReceivedRun
 from muniment.exports.seal import verify_seal
 
 LARGEST_FILE = 256 << 20
@@ -47,6 +47,15 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Redacted:
+    """How many leaves the pack shows with masks, so that only their digests are proven."""
+
+    records: int = 0
+    runs: int = 0
+    decisions: int = 0
+
+
+@dataclass(frozen=True)
 class PackFacts:
     """What the pack says of itself; believe it as far as the report is without faults."""
 
@@ -57,6 +66,7 @@ class PackFacts:
     records: int
     checkpoint: Checkpoint | None
     mark: str | None
+    redacted: Redacted = Redacted()
 
 
 @dataclass(frozen=True)
@@ -178,6 +188,11 @@ class Verification:
             records=len(manifest.records),
             checkpoint=checkpoint,
             mark=manifest.pack.mark,
+            redacted=Redacted(
+                sum(each.shown is not None for each in manifest.records),
+                sum(bool(each.withheld) for each in manifest.runs),
+                sum(each.withheld for each in manifest.decisions),
+            ),
         )
         return PackReport(self.pinned is not None, sealed_by, tuple(self.faults), facts)
 
@@ -251,7 +266,8 @@ class Verification:
             return None
         if (proofs.size, proofs.root) != (checkpoint.size, checkpoint.root):
             self._add("checkpoint.differs", "proofs.json", "the proofs speak of another checkpoint than is attached")
-        return _Log(checkpoint, {each.leaf: tuple(map(bytes.fromhex, each.path)) for each in proofs.proofs})
+        paths = {each.leaf: tuple(map(bytes.fromhex, each.path)) for each in proofs.proofs}
+        return _Log(checkpoint, paths, {each.leaf: each.leaf_hash for each in proofs.proofs if each.leaf_hash})
 
     def _records(self, manifest: Manifest, log: "_Log | None") -> list[EvidenceRecord]:
         """The records that are what the manifest lists."""
@@ -261,8 +277,11 @@ class Verification:
             self.tell("records", place + 1, len(manifest.records))
             if place >= len(lines):
                 self._add("record.missing", listed.id, f"the record {listed.id} is not among the attached records")
-            elif digest(lines[place]) != listed.digest:
+            elif digest(lines[place]) != (listed.shown or listed.digest):
                 self._add("record.altered", listed.id, f"the record {listed.id} was altered")
+            elif listed.shown:
+                if log and not log.holds_withheld(listed.leaf):
+                    self._add("record.unproven", listed.id, f"no proof shows that the record {listed.id} is in the log")
             elif (record := _record(lines[place])) is None or record.id != listed.id:
                 what = f"the line of {listed.id} is not that record in its canonical form"
                 self._add("record.malformed", listed.id, what)
@@ -284,10 +303,7 @@ class Verification:
             number, plan, end = run.start.run, run.start.plan, run.end
             if place and number != manifest.runs[place - 1].start.run + 1:
                 self._add("run.left_out", f"run {number}", f"the runs before run {number} are not all in the pack")
-            proven = log is None or log.holds(canonical(run.start), run.start.previous_size)
-            if proven and log and end:
-                proven = run.end_leaf is not None and log.holds(canonical(end), run.end_leaf)
-            if not proven:
+            if log and not log.holds_run(run):
                 self._add("run.unproven", f"run {number}", f"no proof shows that run {number} is in the log as printed")
             if end is None or end.ended > manifest.pack.generated_at or plan.planned not in manifest.pack.period:
                 continue
@@ -303,7 +319,7 @@ class Verification:
         """Each decision is in the log, at the leaf that its id names."""
         for each in manifest.decisions:
             named = decision_id(each.decision.at.year, each.leaf) == each.id
-            if not named or (log is not None and not log.holds(canonical(each.decision), each.leaf)):
+            if not named or (log is not None and not log.holds(canonical(each.decision), each.leaf, each.withheld)):
                 what = f"no proof shows that the decision {each.id} is in the log as printed"
                 self._add("decision.unproven", each.id, what)
 
@@ -335,12 +351,28 @@ class _Log:
 
     checkpoint: Checkpoint
     paths: Mapping[int, tuple[bytes, ...]]
+    hashes: Mapping[int, str]  # of the leaves that are withheld
 
-    def holds(self, line: bytes, leaf: int) -> bool:
-        """Whether the log has this line at this leaf."""
+    def holds(self, line: bytes, leaf: int, withheld: bool = False) -> bool:
+        """Whether the log has this line at this leaf; of a leaf that is withheld, whether it has its hash there."""
+        return self.holds_withheld(leaf) if withheld else self._leads(leaf_hash(line), leaf)
+
+    def holds_withheld(self, leaf: int) -> bool:
+        """Whether the log has at this leaf what the proof says that it has, whatever it is."""
+        return leaf in self.hashes and self._leads(bytes.fromhex(self.hashes[leaf]), leaf)
+
+    def holds_run(self, run: ReceivedRun) -> bool:
+        """Whether the log has the plan and the end of a run."""
+        if not self.holds(canonical(run.start), run.start.previous_size, "start" in run.withheld):
+            return False
+        if run.end is None:
+            return True
+        return run.end_leaf is not None and self.holds(canonical(run.end), run.end_leaf, "end" in run.withheld)
+
+    def _leads(self, hashed: bytes, leaf: int) -> bool:
         path = self.paths.get(leaf)
         return path is not None and includes(
-            InclusionProof(leaf, self.checkpoint.size, leaf_hash(line), path), self.checkpoint.root_hash
+            InclusionProof(leaf, self.checkpoint.size, hashed, path), self.checkpoint.root_hash
         )
 
 

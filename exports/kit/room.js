@@ -39,6 +39,8 @@ const WORDS = {
     shown: (n, all) => `${n} of ${all} records`,
     cut: "; the first 200 are listed, narrow the search for the others",
     fine: "This record is as the log has it.",
+    masked: (n) => ` ${n} of them ${n === 1 ? "is" : "are"} redacted, proven by digest only.`,
+    masked_one: "This record is redacted: what you see has masks, and only its digest is proven to be in the log.",
     pass: "✓ pass",
     fail: "✗ fail",
     inconclusive: "? inconclusive",
@@ -83,6 +85,8 @@ const WORDS = {
     shown: (n, all) => `${n} preuves sur ${all}`,
     cut: " ; les 200 premières sont listées, affinez la recherche pour les autres",
     fine: "Cette preuve est telle que dans le journal.",
+    masked: (n) => ` ${n} d’entre elles ${n === 1 ? "est caviardée, prouvée" : "sont caviardées, prouvées"} par leur seule empreinte.`,
+    masked_one: "Cette preuve est caviardée : ce que vous voyez porte des masques, et seule son empreinte est prouvée dans le journal.",
     pass: "✓ conforme",
     fail: "✗ non conforme",
     inconclusive: "? non concluant",
@@ -122,7 +126,7 @@ const hash = async (data, name = "SHA-256") => new Uint8Array(await crypto.subtl
 const visible = (s) => String(s).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, (c) => (c === "\n" ? c : `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
 const canonical = (v) => Array.isArray(v) ? `[${v.map(canonical)}]` : v && typeof v === "object" ? `{${Object.keys(v).sort().map((k) => JSON.stringify(k) + ":" + canonical(v[k]))}}` : JSON.stringify(v);
 const files = new Map(Object.entries(JSON.parse($("files").textContent)).map(([name, data]) => [name, bytes64(data)]));
-let words = WORDS.en, manifest = null, records = [], lines = [], faults = [], notes = new Map(), open = null, run = 0;
+let words = WORDS.en, manifest = null, records = [], lines = [], faults = [], notes = new Map(), redacted = new Set(), open = null, run = 0;
 
 function split(data) { const found = []; let start = 0; for (let i = 0; i < data.length; i++) if (data[i] === 10) { found.push(data.subarray(start, i)); start = i + 1; } return found; }
 function strings(data) { const found = []; let at = 0; while (at < data.length) { const size = new DataView(data.buffer, data.byteOffset + at, 4).getUint32(0); if (at + 4 + size > data.length) throw new Error("too short"); found.push(data.slice(at + 4, at + 4 + size)); at += 4 + size; } return found; }
@@ -174,9 +178,11 @@ async function checkpoint(keys, fault) {
   } catch (error) { return fault("note.malformed", "checkpoint.txt", "the checkpoint cannot be read: " + error.message); }
 }
 
-async function holds(log, line, leaf, path) {
-  if (!path || !(leaf >= 0 && leaf < log.size)) return false;
-  let index = leaf, last = log.size - 1, value = await hash(join(Uint8Array.of(0), line));
+// Of a leaf that is withheld the pack has only the hash; the line is what the organisation shows in its place.
+async function holds(log, line, leaf, proof, withheld = false) {
+  if (!proof || !(leaf >= 0 && leaf < log.size) || (withheld && !proof.leaf_hash)) return false;
+  const path = proof.path;
+  let index = leaf, last = log.size - 1, value = withheld ? unhex(proof.leaf_hash) : await hash(join(Uint8Array.of(0), line));
   for (const sibling of path) {
     if (last === 0) return false;
     const other = unhex(sibling);
@@ -214,24 +220,24 @@ async function check(fault) {
   for (const name of files.keys()) if (!listed.has(name) && name !== "manifest.json" && name !== "manifest.json.sig") fault("file.extra", name, `the file ${name} is not in the manifest`);
   const log = await checkpoint(keys, fault);
   let paths = new Map();
-  try { paths = new Map(JSON.parse(text(files.get("proofs.json"))).proofs.map((each) => [each.leaf, each.path])); } catch (error) { fault("proofs.malformed", "proofs.json", "the proofs cannot be read"); }
+  try { paths = new Map(JSON.parse(text(files.get("proofs.json"))).proofs.map((each) => [each.leaf, each])); } catch (error) { fault("proofs.malformed", "proofs.json", "the proofs cannot be read"); }
   for (const [place, each] of manifest.records.entries()) {
     if (!lines[place]) fault("record.missing", each.id, "the record is listed and not there");
-    else if ("sha256:" + hex(await hash(lines[place])) !== each.digest) fault("record.altered", each.id, "the record was altered");
-    else if (log && !(await holds(log, lines[place], each.leaf, paths.get(each.leaf)))) fault("record.unproven", each.id, "no proof shows that the record is in the log");
+    else if ("sha256:" + hex(await hash(lines[place])) !== (each.shown || each.digest)) fault("record.altered", each.id, "the record was altered");
+    else if (log && !(await holds(log, lines[place], each.leaf, paths.get(each.leaf), Boolean(each.shown)))) fault("record.unproven", each.id, "no proof shows that the record is in the log");
   }
   if (lines.length > manifest.records.length) fault("record.extra", "records.jsonl", "there are more records than the manifest lists");
-  for (const { id, leaf, decision } of manifest.decisions || []) {
+  for (const { id, leaf, decision, withheld } of manifest.decisions || []) {
     const named = id === `DE-${decision.at.slice(0, 4)}-${String(leaf).padStart(6, "0")}`;
-    if (!named || (log && !(await holds(log, utf8.encode(canonical(decision)), leaf, paths.get(leaf))))) fault("decision.unproven", id, "no proof shows that the decision is in the log as it stands here");
+    if (!named || (log && !(await holds(log, utf8.encode(canonical(decision)), leaf, paths.get(leaf), Boolean(withheld))))) fault("decision.unproven", id, "no proof shows that the decision is in the log as it stands here");
   }
   const ids = new Set(manifest.records.map((each) => each.id));
   const checks = new Set(manifest.findings.flatMap((finding) => finding.checks.map((each) => each.check)));
   let before = null;
-  for (const { start, end, end_leaf } of manifest.runs) {
+  for (const { start, end, end_leaf, withheld = [] } of manifest.runs) {
     if (before !== null && start.run !== before + 1) fault("run.left_out", "run " + start.run, "the runs before it are not all in the pack");
     before = start.run;
-    if (log && !(await holds(log, utf8.encode(canonical(start)), start.previous_size, paths.get(start.previous_size)) && (!end || await holds(log, utf8.encode(canonical(end)), end_leaf, paths.get(end_leaf))))) fault("run.unproven", "run " + start.run, "no proof shows that the run is in the log as it stands here");
+    if (log && !(await holds(log, utf8.encode(canonical(start)), start.previous_size, paths.get(start.previous_size), withheld.includes("start")) && (!end || await holds(log, utf8.encode(canonical(end)), end_leaf, paths.get(end_leaf), withheld.includes("end"))))) fault("run.unproven", "run " + start.run, "no proof shows that the run is in the log as it stands here");
     for (const promised of promises(start, end, checks)) if (!ids.has(promised)) fault("record.left_out", promised, "the run made this record, and the pack does not have it");
   }
   return print;
@@ -245,7 +251,7 @@ async function verify() {
   if (mine !== run) return;
   faults = found;
   document.body.dataset.faults = String(found.length);
-  $("verdict").textContent = found.length ? words.bad + found.length : words.good + ($("key").value.trim() ? "" : " " + words.own + print);
+  $("verdict").textContent = found.length ? words.bad + found.length : words.good + (redacted.size ? words.masked(redacted.size) : "") + ($("key").value.trim() ? "" : " " + words.own + print);
   $("verdict").className = found.length ? "fail" : "pass";
   $("faults").replaceChildren(...found.map((each) => element("li", `${each.code}: ${each.where}: ${words.faults[each.code] || each.message}`)));
 }
@@ -278,7 +284,7 @@ const said = (record) => (record.outcome.kind === "observed" ? record.outcome.ve
 function show(record) {
   open = record.id; $("view").hidden = false; $("h-view").textContent = visible(record.id);
   const own = faults.filter((each) => each.where === record.id);
-  $("standing").textContent = own.length ? own.map((each) => each.code + ": " + (words.faults[each.code] || each.message)).join("; ") : faults.length ? words.bad + faults.length : words.fine;
+  $("standing").textContent = own.length ? own.map((each) => each.code + ": " + (words.faults[each.code] || each.message)).join("; ") : faults.length ? words.bad + faults.length : redacted.has(record.id) ? words.masked_one : words.fine;
   $("json").textContent = visible(JSON.stringify(record, null, 2)); $("note").value = notes.get(record.id) || ""; $("h-view").focus();
 }
 
@@ -325,6 +331,7 @@ function translate() {
 }
 
 try { manifest = JSON.parse(text(files.get("manifest.json"))); } catch (error) { manifest = null; }
+try { redacted = new Set(manifest.records.filter((each) => each.shown).map((each) => each.id)); } catch (error) { /* named by verify */ }
 lines = split(files.get("records.jsonl") || new Uint8Array());
 for (const line of lines) { try { const raw = text(line), record = JSON.parse(raw); if (record.id && record.outcome && record.controls) records.push({ record, raw }); } catch (error) { /* named by verify */ } }
 if (manifest) { document.title = visible(`${manifest.pack.organisation}: ${manifest.pack.id}`); $("title").textContent = document.title; $("about").textContent = visible([manifest.pack.mark, manifest.pack.classification, manifest.framework.name, `${manifest.pack.period.start} – ${manifest.pack.period.end}`].filter(Boolean).join(" · ")); }

@@ -61,6 +61,9 @@ def main(arguments):
     print("verified: pack %s, %d records, %d runs" % (printable(facts["id"]), facts["records"], facts["runs"]))
     print("root sha256:%s over %d leaves" % (facts["root"], facts["size"]))
     print("signed by %s" % facts["key"])
+    if facts["redacted"] or facts["withheld"]:
+        told = (facts["redacted"], facts["withheld"])
+        print("%d records and %d other entries of the log are redacted, proven by digest only" % told)
     if not key:
         print("The key was taken from the pack itself: compare it with what you were told, or give it as --key.")
     return 0
@@ -134,7 +137,8 @@ def check(files, key, faults):
         need(manifest["schema"] == "muniment.pack/1")
         log = checkpoint(files, manifest, keys, fault)
         check_attachments(files, manifest, fault)
-        paths = {each["leaf"]: each["path"] for each in json.loads(files["proofs.json"].decode("utf-8"))["proofs"]}
+        proofs = json.loads(files["proofs.json"].decode("utf-8"))["proofs"]
+        paths = {each["leaf"]: (each["path"], each.get("leaf_hash")) for each in proofs}
         check_records(files, manifest, paths, log, fault)
         check_runs(manifest, paths, log, fault)
         check_decisions(manifest, paths, log, fault)
@@ -142,6 +146,9 @@ def check(files, key, faults):
             "id": manifest["pack"]["id"],
             "records": len(manifest["records"]),
             "runs": len(manifest["runs"]),
+            "redacted": sum("shown" in each for each in manifest["records"]),
+            "withheld": sum(len(each.get("withheld", [])) for each in manifest["runs"])
+            + sum(bool(each.get("withheld")) for each in manifest.get("decisions", [])),
             "root": log["root"].hex() if log else "",
             "size": log["size"] if log else 0,
             "key": signed,
@@ -331,9 +338,9 @@ def check_records(files, manifest, paths, log, fault):
     for place, listed in enumerate(manifest["records"]):
         if place >= len(lines):
             fault("record.missing", listed["id"], "the record is listed and not there")
-        elif "sha256:" + hashlib.sha256(lines[place]).hexdigest() != listed["digest"]:
+        elif "sha256:" + hashlib.sha256(lines[place]).hexdigest() != listed.get("shown", listed["digest"]):
             fault("record.altered", listed["id"], "the record was altered")
-        elif log and not holds(log, lines[place], listed["leaf"], paths):
+        elif log and not holds(log, lines[place], listed["leaf"], paths, "shown" in listed):
             fault("record.unproven", listed["id"], "no proof shows that the record is in the log")
     if len(lines) > len(manifest["records"]):
         fault("record.extra", "records.jsonl", "there are more records than the manifest lists")
@@ -350,9 +357,10 @@ def check_runs(manifest, paths, log, fault):
         if before is not None and number != before + 1:
             fault("run.left_out", "run %d" % number, "the runs before it are not all in the pack")
         before = number
-        proven = log is None or holds(log, canonical(start), start["previous_size"], paths)
+        held = run.get("withheld", [])
+        proven = log is None or holds(log, canonical(start), start["previous_size"], paths, "start" in held)
         if log and end:
-            proven = proven and holds(log, canonical(end), run["end_leaf"], paths)
+            proven = proven and holds(log, canonical(end), run["end_leaf"], paths, "end" in held)
         if not proven:
             fault("run.unproven", "run %d" % number, "no proof shows that the run is in the log as it stands here")
         period = manifest["pack"]["period"]
@@ -369,7 +377,8 @@ def check_decisions(manifest, paths, log, fault):
     """Each decision is in the log, at the leaf that its id names."""
     for each in manifest.get("decisions", []):
         named = each["id"] == "DE-%s-%06d" % (each["decision"]["at"][:4], each["leaf"])
-        if not named or (log and not holds(log, canonical(each["decision"]), each["leaf"], paths)):
+        held = bool(each.get("withheld"))
+        if not named or (log and not holds(log, canonical(each["decision"]), each["leaf"], paths, held)):
             fault("decision.unproven", each["id"], "no proof shows that the decision is in the log as it stands here")
 
 
@@ -384,12 +393,16 @@ def canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
-def holds(log, line, leaf, paths):
-    """Whether the audit path leads from this line at this leaf to the root (RFC 9162 section 2.1.3.2)."""
-    path = paths.get(leaf)
-    if path is None or not 0 <= leaf < log["size"]:
+def holds(log, line, leaf, paths, withheld=False):
+    """Whether the audit path leads from this line at this leaf to the root (RFC 9162 section 2.1.3.2).
+
+    Of a leaf that is withheld the pack has only the hash; the line is then what the organisation shows in its place.
+    """
+    path, given = paths.get(leaf, (None, None))
+    if path is None or not 0 <= leaf < log["size"] or (withheld and not given):
         return False
-    index, last, hashed = leaf, log["size"] - 1, hashlib.sha256(b"\0" + line).digest()
+    hashed = bytes.fromhex(given) if withheld else hashlib.sha256(b"\0" + line).digest()
+    index, last = leaf, log["size"] - 1
     for sibling in path:
         if last == 0:
             return False

@@ -107,6 +107,7 @@ class Sample:
         mark: str | None = None,
         before: Earlier | None = None,
         theme: Theme | None = None,
+        audience: str = "auditor",
     ) -> Pack:
         """The pack over a period, as a command would make it."""
         return build_pack(
@@ -128,6 +129,7 @@ class Sample:
             decisions=self.decisions,
             before=before,
             theme=theme,
+            audience=audience,
         )
 
 
