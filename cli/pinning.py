@@ -59,7 +59,7 @@ def lock(context: typer.Context, as_json: Json = False) -> int:
     from muniment.evidence.lock import FILE, changes, read_lock, write_lock
 
     desk = desk_of(context)
-    now = _lock_now(desk)
+    now = lock_now(desk)
     made = changes(read_lock(desk.root), now)
     write_lock(desk.root, now)
     if as_json:
@@ -79,7 +79,7 @@ def diff(context: typer.Context, as_json: Json = False) -> int:
     from muniment.evidence.lock import FILE, changes, read_lock
 
     desk = desk_of(context)
-    made = changes(read_lock(desk.root), _lock_now(desk))
+    made = changes(read_lock(desk.root), lock_now(desk))
     if as_json:
         print_json("muniment.lock-diff/1", file=FILE, changes=[_change(each) for each in made])
     elif made:
@@ -91,7 +91,7 @@ def diff(context: typer.Context, as_json: Json = False) -> int:
     return FINDINGS if made else 0
 
 
-def _lock_now(desk: "Desk") -> "Lock":
+def lock_now(desk: "Desk") -> "Lock":
     """The lock that pins what the checks of a workspace use."""
     from muniment.evidence.lock import lock_of
 

@@ -17,10 +17,12 @@ from muniment.cli.demo import consent_log, sessions
 from muniment.cli.demo.repository import write_repository
 from muniment.cli.demo.world import HOSTS, LAST, WITHOUT_RUN, World
 from muniment.cli.desk import Desk
+from muniment.cli.pinning import lock_now
 from muniment.cli.setup import complete
 from muniment.controls.model import Workspace
 from muniment.controls.noticing import noticed
 from muniment.evidence import Actor, digest
+from muniment.evidence.lock import write_lock
 
 FILES = Path(__file__).with_name("workspace")
 STEP = timedelta(weeks=2)
@@ -98,9 +100,13 @@ def write_workspace(root: Path, world: World, now: datetime) -> None:
 
 
 def live_through(root: Path, world: World, now: datetime, tell: Callable[[int, int], None]) -> tuple[Collected, ...]:
-    """Every run of the story, the last of them today. `tell` is given the step and the number of steps."""
+    """Every run of the story, the last of them today, by collectors that are pinned before the first.
+
+    `tell` is given the step and the number of steps.
+    """
     collected = []
     desk = Desk(root)
+    write_lock(root, lock_now(desk))
     for step in range(LAST + 1):
         tell(step, LAST + 1)
         if _changes_the_register(step):

@@ -9,8 +9,6 @@ event ids. A pseudonym is the start of an HMAC-SHA256 (RFC 2104) of the event id
 (`consent_ground`): who holds the secret, or the event files, can find the event; who holds the record cannot.
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 
 from muniment.evidence.collector import Collector, Facts, Settings
 from muniment.evidence.collectors.consent_codes import DOUBTS, FAULTS, NOTES, VIOLATIONS
 from muniment.evidence.errors import InputFault
 from muniment.evidence.model import Frozen, Instant
+from muniment.evidence.pseudonym import KEYS_FROM, PERIOD, monthly_key, pseudonym
 from muniment.evidence.record import Origin, Population
 from muniment.evidence.secret import Reference, resolve
 from muniment.evidence.verdict import Verdict, failed, inconclusive, passed
@@ -36,7 +35,6 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # no consent to an app or a site o
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)  # by which a clock in the log may be ahead of the look
 
-_SECRETS = {"password", "pseudonyms"}
 _DURATION = r"^(\d{1,8}(ms|s)|\d{1,6}m|\d{1,4}[hd])$"
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -81,14 +79,12 @@ class ConsentSettings(Settings):
     user: str | None = Field(None, description="Who logs in to the database")
     password: Reference | None = Field(None, description="Where its password lies: env:NAME or file:PATH")
     allow_private: bool = Field(False, description="Whether the database may have an address that is not public")
-    pseudonyms: Reference | None = Field(
-        None, description="Where a secret lies that the keys of the pseudonyms are made from: env:NAME or file:PATH"
-    )
+    pseudonyms: Reference | None = Field(None, description=KEYS_FROM)
 
     @model_validator(mode="before")
     @classmethod
-    def _no_login_in_a_url(cls, values: Any, info: ValidationInfo) -> Any:
-        """A URL is recorded. Files that references name start at the workspace, as paths do."""
+    def _no_login_in_a_url(cls, values: Any) -> Any:
+        """A URL is recorded."""
         if not isinstance(values, dict):
             return values
         for role in ("acts", "events", "notices"):
@@ -98,10 +94,7 @@ class ConsentSettings(Settings):
                     f"the URL of the {role} holds a user or a password, and would be recorded with it; "
                     "name the user in `user`, and in `password` where the password lies"
                 )
-        base = (info.context or {}).get("base")
-        return (
-            values if base is None else values | {key: _from(base, values.get(key)) for key in _SECRETS & set(values)}
-        )
+        return values
 
 
 class Violations(Frozen):
@@ -156,9 +149,7 @@ class ConsentFacts(Facts):
     first_event: Instant | None = Field(None, description="The earliest plausible time of an event")
     last_event: Instant | None = Field(None, description="The latest plausible time of an event")
     snapshot: str | None = Field(None, description="What names the state of the database that was read")
-    key_period: str | None = Field(
-        None, description="The month whose key the pseudonyms have, if it is made from a secret"
-    )
+    key_period: str | None = Field(None, description=PERIOD)
     examples: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="Pseudonyms of violating events, by kind of violation"
     )
@@ -184,15 +175,15 @@ class Consent(Collector[ConsentSettings, ConsentFacts]):
         from muniment.evidence.collectors.consent_ground import opened
 
         places = {"acts": settings.acts, "events": settings.events, "notices": settings.notices}
-        references = {"password": settings.password, "pseudonyms": settings.pseudonyms}
-        secrets = resolve({name: each for name, each in references.items() if each}, Path())
+        secrets = resolve({"password": settings.password} if settings.password else {}, self.base)
+        keyed = monthly_key(settings.pseudonyms, self.id, self.at, self.base) if settings.pseudonyms else None
         login = Login(settings.user, secrets.get("password"), settings.allow_private)
         given = {role: each for role, each in places.items() if each is not None}
         names = settings.columns.model_dump()
         if settings.mapping != "plain":
             names["acts"] = {}
         with opened(given, settings.mapping, login, settings.modes, names) as (log, ground):
-            return _counted(log, settings, self.at, ground, secrets.get("pseudonyms"))
+            return _counted(log, settings, self.at, ground, keyed or (ground.digest, None))
 
     def assess(self, settings: ConsentSettings, facts: ConsentFacts, at: datetime) -> Verdict:  # noqa: ARG002 - ages were counted at the look
         """Fail on any violation; inconclusive where a subject, or everything, is in doubt; else pass, with notes."""
@@ -224,17 +215,17 @@ class Consent(Collector[ConsentSettings, ConsentFacts]):
         return passed(f"{_lawful(facts)}{_beside(facts, settings)}.", *notes)
 
 
-def pseudonym(key: bytes, event_id: int | str) -> str:
-    """The first 16 hexadecimal digits of the HMAC-SHA256 of an event id as text; the key is that of `fingerprint`."""
-    return hmac.new(key, str(event_id).encode(), hashlib.sha256).hexdigest()[:16]
-
-
 def _counted(
-    log: "AnyLog", settings: ConsentSettings, at: datetime | None, ground: "Ground", secret: str | None
+    log: "AnyLog",
+    settings: ConsentSettings,
+    at: datetime | None,
+    ground: "Ground",
+    keyed: tuple[bytes | None, str | None],
 ) -> ConsentFacts:
-    """Ask the log everything that is recorded of it."""
-    from muniment.evidence.collectors import consent_ground, consent_rule
+    """Ask the log everything that is recorded of it; without a key for pseudonyms, no examples."""
+    from muniment.evidence.collectors import consent_rule
 
+    key, month = keyed
     acts, events, notices = (log.table(role) for role in ("acts", "events", "notices"))
     _refuse_conflicts(log)
     terms = _terms(log, settings, at)
@@ -249,8 +240,6 @@ def _counted(
     doubtful = consent_rule.doubtful_subjects(acts, events, notices, terms)
     subjects = log.rows(doubtful.count().as_table())[0][0] if unknown or implausible else 0
     expected, basis = log.expected("events") or (event_rows, ground.basis)
-    period = f"{at:%Y-%m}" if at else "undated"
-    key = consent_ground.key_of(secret, period, ground)
     shown = log.rows(consent_rule.examples(judged, settings.examples)) if key else []
     return ConsentFacts(
         origin=Origin(
@@ -279,7 +268,7 @@ def _counted(
         first_event=first and datetime.fromisoformat(first),
         last_event=last and datetime.fromisoformat(last),
         snapshot=ground.snapshot,
-        key_period=period if secret else None,
+        key_period=month,
         examples=_examples(shown, key or b""),
     )
 
@@ -352,11 +341,6 @@ def _examples(rows: list[tuple[str, int | str]], key: bytes) -> dict[str, tuple[
     for word, event_id in rows:
         shown[word] = (*shown.get(word, ()), pseudonym(key, event_id))
     return shown
-
-
-def _from(base: Path, reference: Any) -> Any:
-    kind, _, path = str(reference).partition(":")
-    return f"file:{base / path}" if kind == "file" else reference
 
 
 def _length(duration: str) -> timedelta:

@@ -1,13 +1,10 @@
 """Where a consent log lies, opened, and what is recorded of that: digests of files, or the snapshot of a database.
 
-The pseudonyms of examples are made under a key. With a secret (`pseudonyms` in the settings) it is the HMAC-SHA256
-(RFC 2104) of the period under that secret, so that each month of looks has a key of its own, and who destroys the
-secret makes all of them nobody's. Without one it is a digest of the event files (`consent_files.fingerprint`); a
-database has no such digest, and no examples are then recorded of it.
+The pseudonyms of examples are made under a key: that of the month, where the settings name a secret (`pseudonyms`),
+else a digest of the event files (`consent_files.fingerprint`). A database has no such digest, and no examples are then
+recorded of it.
 """
 
-import hashlib
-import hmac
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,13 +77,6 @@ def opened(
         contents = (*state.contents, *before.contents)
         yield there, Ground(system, contents, (engine, *tools), None, state.snapshot)
     consent_files.require_unchanged(before, beside)
-
-
-def key_of(secret: str | None, period: str, ground: Ground) -> bytes | None:
-    """The key of the pseudonyms, or None where there can be none."""
-    if secret is None:
-        return ground.digest
-    return hmac.new(secret.encode(), f"muniment-consent {period}".encode(), hashlib.sha256).digest()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ No identifier is recorded, known or seen: counts, and a few pseudonyms for whoev
 """
 
 import hashlib
-import hmac
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +21,9 @@ from pydantic import Field, field_validator
 from muniment.evidence.collector import Collector, Facts, Settings
 from muniment.evidence.collectors._identifiers import codes
 from muniment.evidence.errors import CouldNotLook
+from muniment.evidence.pseudonym import KEYS_FROM, PERIOD, monthly_key, pseudonym
 from muniment.evidence.record import Content, Exclusion, Origin, Population, Tool
+from muniment.evidence.secret import Reference
 from muniment.evidence.sensitive import personal_in
 from muniment.evidence.verdict import Verdict, failed, inconclusive, passed
 
@@ -80,6 +81,7 @@ class IdentifierSettings(Settings):
         ("device", "reset", "install", "mode"), description="The respects in which sightings must differ, to compare"
     )
     bits: bool = Field(True, description="Whether bits are tested, which takes 1,000 different identifiers")
+    pseudonyms: Reference | None = Field(None, description=KEYS_FROM)
 
 
 class IdentifierFacts(Facts):
@@ -98,6 +100,7 @@ class IdentifierFacts(Facts):
     unreadable: int = 0
     opaque: int = 0
     cut: bool = False
+    key_period: str | None = Field(None, description=PERIOD)
 
 
 class Identifiers(Collector[IdentifierSettings, IdentifierFacts]):
@@ -113,14 +116,16 @@ class Identifiers(Collector[IdentifierSettings, IdentifierFacts]):
 
         Raises:
             InputFault: a file is not there, or is neither a list nor a capture.
-            CouldNotLook: a file changed while it was read.
+            CouldNotLook: a file changed while it was read, or a secret is not where it should be.
         """
         from muniment.evidence.collectors._identifiers.proof import Origins, read_known
         from muniment.evidence.collectors._identifiers.read import Gaps
 
         before = [_fingerprint(each.file) for each in settings.sources]
         origins = Origins(read_known(settings.known))
-        album, gaps = _Album(settings.form, settings.lasts, before[0][1]), Gaps()
+        keyed = monthly_key(settings.pseudonyms, self.id, self.at, self.base) if settings.pseudonyms else None
+        key, month = keyed or (before[0][1], None)
+        album, gaps = _Album(settings.form, settings.lasts, key), Gaps()
         for seen in _all(settings, gaps):
             if not album.take(seen):
                 break
@@ -128,7 +133,8 @@ class Identifiers(Collector[IdentifierSettings, IdentifierFacts]):
             raise CouldNotLook(
                 "identifier.unreadable", "a file changed while it was read", mend="point the check at finished files"
             )
-        return album.facts(settings, origins, gaps, [content for content, _ in before])
+        facts = album.facts(settings, origins, gaps, [content for content, _ in before])
+        return facts.model_copy(update={"key_period": month})
 
     def assess(self, settings: IdentifierSettings, facts: IdentifierFacts, at: datetime) -> Verdict:  # noqa: ARG002 - nothing ages
         """Fail on any fault; inconclusive where nothing could have refuted; else pass, which is "not refuted"."""
@@ -206,7 +212,7 @@ class _Album:
         self.faults[code] += 1
         some = self.examples.setdefault(code, [])
         if len(some) < _EXAMPLES:
-            some.append(f"~{hmac.new(self.key, value, hashlib.sha256).hexdigest()[:16]}")
+            some.append(f"~{pseudonym(self.key, value)}")
 
     def facts(
         self, settings: IdentifierSettings, origins: Any, gaps: "Gaps", contents: list[Content]

@@ -23,6 +23,7 @@ from muniment.evidence.collectors._traffic.model import (
 )
 from muniment.evidence.errors import CouldNotLook
 from muniment.evidence.model import digest
+from muniment.evidence.pseudonym import monthly_key
 from muniment.evidence.verdict import Verdict, failed, inconclusive, passed
 
 if TYPE_CHECKING:
@@ -56,22 +57,24 @@ class Traffic(Collector[TrafficSettings, TrafficFacts]):
 
         Raises:
             InputFault: there is no capture, or it is not what it claims to be.
-            CouldNotLook: it changed while it was read.
+            CouldNotLook: it changed while it was read, or a secret is not where it should be.
         """
         from muniment.evidence.collectors._traffic import capture
         from muniment.evidence.collectors._traffic.tally import Tally, difference_of
 
         files = [file for file in (settings.capture, settings.compare_with) if file is not None]
         before = [capture.fingerprint(file) for file in files]
-        tally = Tally(settings, before[0].key)
+        keyed = monthly_key(settings.pseudonyms, self.id, self.at, self.base) if settings.pseudonyms else None
+        key, month = keyed or (before[0].key, None)
+        tally = Tally(settings, key)
         reading = capture.Reading()
         for request in capture.requests(settings.capture, reading):
             tally.take(request)
-        difference = difference_of(settings, tally, before) if settings.compare_with else None
+        difference = difference_of(settings, tally) if settings.compare_with else None
         for file, print_ in zip(files, before, strict=True):
             if capture.fingerprint(file) != print_:
                 raise _changed(file)
-        facts = tally.facts(files, before, reading, difference)
+        facts = tally.facts(files, before, reading, difference, month)
         if not settings.keep:
             return facts
         sealed = tuple(

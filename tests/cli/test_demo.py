@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from muniment.cli.demo.command import free_folder
+from muniment.cli.desk import Desk
 from muniment.cli.main import main
 
 
@@ -90,6 +91,12 @@ def test_the_planted_violations_are_counted_exactly(told: Told, muniment: Any) -
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed (apt: poppler-utils)")
+def test_every_record_tells_that_its_collector_was_as_people_had_pinned_it(told: Told, muniment: Any) -> None:
+    assert muniment("-w", told.root, "collectors", "diff").code == 0
+    with contextlib.closing(Desk(told.root)) as desk:
+        assert {each.record.method.pinned for each in desk.store.records()} == {"pinned"}
+
+
 def test_every_page_of_the_pack_says_demo(told: Told) -> None:
     [pack] = (told.root / "packs").glob("*.pdf")
     text = subprocess.run(["pdftotext", "-layout", pack, "-"], check=True, capture_output=True, text=True).stdout

@@ -1,8 +1,8 @@
 """What may be written down of a capture: names that are plainly names, and pseudonyms for all else."""
 
-import hashlib
-import hmac
 import re
+
+from muniment.evidence.pseudonym import pseudonym
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}")
 # Bounded, as the text may be megabytes: an e-mail address is sought around each @ only.
@@ -20,15 +20,10 @@ def looks_personal(text: str) -> bool:
     return ("@" in text and bool(_EMAIL.search(text))) or bool(_PERSONAL.search(_UUID.sub("", text)))
 
 
-def pseudonym(key: bytes, text: str) -> str:
-    """`~` and the first 16 hexadecimal digits of an HMAC-SHA256 (RFC 2104)."""
-    return f"~{hmac.new(key, text.encode('utf-8', 'surrogatepass'), hashlib.sha256).hexdigest()[:16]}"
-
-
 def name_or_pseudonym(key: bytes, text: str) -> str:
     """The text itself where it is plainly the name of a field; else its pseudonym, for a key may hold a value."""
     plain = _PLAIN.fullmatch(text) and sum(map(str.isdigit, text)) <= 4
-    return text if plain and not looks_personal(text) else pseudonym(key, text)
+    return text if plain and not looks_personal(text) else f"~{pseudonym(key, text)}"
 
 
 def host_or_pseudonym(key: bytes, host: str) -> str:
@@ -36,7 +31,7 @@ def host_or_pseudonym(key: bytes, host: str) -> str:
     if re.fullmatch(r"[0-9.]+|[0-9a-f:]+", host):
         return host
     shown = [
-        pseudonym(key, label)
+        f"~{pseudonym(key, label)}"
         if looks_personal(label) or len(label) > 40 or sum(map(str.isdigit, label)) >= 6
         else label
         for label in host.split(".")

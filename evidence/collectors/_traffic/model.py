@@ -9,6 +9,8 @@ from muniment.evidence.collector import Facts, Settings
 from muniment.evidence.collectors._traffic.discreet import looks_personal
 from muniment.evidence.hosts import host_or_address
 from muniment.evidence.model import Frozen, Instant
+from muniment.evidence.pseudonym import KEYS_FROM, PERIOD
+from muniment.evidence.secret import Reference
 from muniment.evidence.sensitive import Declared
 
 Host = Annotated[str, Declared("ip")]  # of a server; a packet capture knows some by their address only
@@ -77,6 +79,7 @@ class TrafficSettings(Settings):
     allowed_categories: tuple[str, ...] = Field((), description="The categories that may be sent")
     compare_with: Path | None = Field(None, description="Capture of the same script in normal mode")
     keep: bool = Field(False, description="Seal the captures, so that they can be shown later, and erased")
+    pseudonyms: Reference | None = Field(None, description=KEYS_FROM)
 
     _allow: dict[tuple[int, str], dict[str, Any]] = PrivateAttr(default_factory=dict)
 
@@ -128,3 +131,4 @@ class TrafficFacts(Facts):
     tls_versions: dict[str, int] = Field(default_factory=dict)
     quic: int = 0
     difference: Difference | None = None
+    key_period: str | None = Field(None, description=PERIOD)

@@ -1,7 +1,7 @@
 """What is counted of a capture, request by request.
 
 No value of a payload is kept: counts, hosts, categories, and names of keys where these are plainly names. All else is a
-pseudonym under a key that is made from the bytes of the capture and stored nowhere.
+pseudonym under a key that is stored nowhere.
 """
 
 from collections import Counter
@@ -116,7 +116,12 @@ class Tally:
         return code if code in self.sightings or len(self.sightings) < MOST_NAMES else code.partition(":")[0]
 
     def facts(
-        self, files: list[Path], prints: list[Fingerprint], reading: Reading, difference: Difference | None
+        self,
+        files: list[Path],
+        prints: list[Fingerprint],
+        reading: Reading,
+        difference: Difference | None,
+        key_period: str | None,
     ) -> TrafficFacts:
         """The record of what was counted."""
         return TrafficFacts(
@@ -152,12 +157,13 @@ class Tally:
             tls_versions=dict(sorted(reading.tls.items())),
             quic=reading.quic,
             difference=difference,
+            key_period=key_period,
         )
 
 
-def difference_of(settings: TrafficSettings, private: Tally, prints: list[Fingerprint]) -> Difference:
+def difference_of(settings: TrafficSettings, private: Tally) -> Difference:
     """The normal run is read for its hosts only; pseudonyms are made with one key, so that they can be compared."""
-    normal = Tally(settings, prints[0].key)
+    normal = Tally(settings, private.key)
     reading = Reading()
     assert settings.compare_with is not None  # noqa: S101 - the caller asked
     for request in capture.requests(settings.compare_with, reading):

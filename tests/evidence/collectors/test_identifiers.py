@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import random
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from pydantic import ValidationError
 
 from muniment.evidence import InputFault
 from muniment.evidence.collectors.identifiers import IdentifierFacts, Identifiers, IdentifierSettings
+from muniment.evidence.errors import CouldNotLook
+from muniment.evidence.pseudonym import pseudonym
 from muniment.evidence.testing import check_collector
 from muniment.evidence.verdict import Status, Verdict
 
@@ -45,6 +49,31 @@ def look(tmp_path: Path) -> Callable[..., tuple[IdentifierFacts, Verdict]]:
         return sight.facts, sight.verdict
 
     return look_at
+
+
+def test_pseudonyms_can_be_joined_within_a_month_and_not_beyond(tmp_path: Path) -> None:
+    fixed = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+    secret = tmp_path / "key"
+    secret.write_text("a secret of the organisation")
+    settings = IdentifierSettings.read({"sources": [{"file": "ids.txt"}], "pseudonyms": "file:key"}, tmp_path)
+
+    def examples(at: datetime, *ids: str) -> tuple[Any, str | None]:
+        (tmp_path / "ids.txt").write_text("\n".join(ids) + "\n")
+        collector = Identifiers(at=at)
+        collector.base = tmp_path
+        facts = collector.observe(settings)
+        return facts.examples["identifier.version:1"], facts.key_period
+
+    key = hmac.digest(secret.read_bytes(), b"muniment-identifiers 2026-11", "sha256")
+    first = examples(datetime(2026, 11, 2, tzinfo=UTC), fixed)
+    assert first == ((f"~{pseudonym(key, uuid.UUID(fixed).bytes)}",), "2026-11")
+    assert examples(datetime(2026, 11, 30, tzinfo=UTC), *random_ids(3), fixed) == first
+    later, month = examples(datetime(2026, 12, 1, tzinfo=UTC), fixed)
+    assert (later != first[0], month) == (True, "2026-12")
+    secret.unlink()
+    with pytest.raises(CouldNotLook, match=r"file:key, which cannot be read") as caught:
+        examples(datetime(2026, 12, 1, tzinfo=UTC), fixed)
+    assert caught.value.cause == "secret.missing"
 
 
 def test_random_identifiers_that_change_are_not_refuted_and_no_more_is_said(look: Any) -> None:

@@ -1,8 +1,10 @@
 """What a session's consent, mode and comparison make of its requests, and what packets alone can show."""
 
+import hmac
 import io
 import json
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from muniment.evidence.collectors.traffic import Traffic, TrafficFacts, TrafficSettings
 from muniment.evidence.errors import InputFault
+from muniment.evidence.pseudonym import pseudonym
 from muniment.evidence.testing import check_collector
 from muniment.evidence.verdict import Status, Verdict
 
@@ -73,6 +76,19 @@ def test_each_request_is_held_against_the_consent_at_its_instant(
 ) -> None:
     _, verdict = look(settings(capture(tmp_path / "a.jsonl", sent(at, body=OPEN)), *acts))
     assert (verdict.codes, verdict.status) == (codes, Status.FAIL if codes else Status.PASS)
+
+
+def test_a_key_that_may_be_a_value_is_a_pseudonym_that_stays_within_a_month(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("a secret of the organisation")
+    said = json.dumps({"event": "open", "+49 170 1234567": 1})
+    for name, month in (("a", 11), ("b", 11), ("c", 12)):
+        file = capture(tmp_path / f"{name}.jsonl", sent("10:30:00", body=said, note=name))
+        collector = Traffic(at=datetime(2026, month, 3, tzinfo=UTC))
+        collector.base = tmp_path
+        facts = collector.observe(TrafficSettings.read(settings(file, GIVEN, pseudonyms="file:key")))
+        key = hmac.digest(b"a secret of the organisation", f"muniment-traffic 2026-{month}".encode(), "sha256")
+        assert f"payload.key_not_allowed:~{pseudonym(key, '+49 170 1234567')}" in facts.sightings
+        assert facts.key_period == f"2026-{month}"
 
 
 def test_what_is_necessary_needs_no_consent_and_may_be_sent_in_private_mode(tmp_path: Path) -> None:

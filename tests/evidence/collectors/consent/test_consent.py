@@ -10,9 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from muniment.evidence.collectors.consent import Consent, ConsentSettings, pseudonym
+from muniment.evidence.collectors.consent import Consent, ConsentSettings
 from muniment.evidence.collectors.consent_files import find, fingerprint
 from muniment.evidence.model import canonical
+from muniment.evidence.pseudonym import pseudonym
 from muniment.evidence.verdict import Status
 
 SUBJECTS = Path(__file__).parents[3] / "subjects"

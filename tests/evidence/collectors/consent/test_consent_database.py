@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from muniment.evidence.collectors.consent import Consent, ConsentSettings, pseudonym
+from muniment.evidence.collectors.consent import Consent, ConsentSettings
 from muniment.evidence.errors import CouldNotLook, InputFault
 from muniment.evidence.model import canonical
+from muniment.evidence.pseudonym import pseudonym
 from muniment.evidence.verdict import Status
 
 GENERATOR = Path(__file__).parents[3] / "subjects" / "consent_gen.py"
