@@ -31,6 +31,7 @@ from muniment.exports.model import Cited, Pack
 from muniment.exports.palette import variables
 from muniment.exports.words import SECTIONS, Words, standing_status
 
+MOST_ROWS = 500  # of a table that only lists; a table of 20,000 rows takes minutes to lay out, and nobody reads it
 _LONGEST_OWN = 4_000  # characters of a value that the organisation wrote itself
 
 
@@ -100,6 +101,7 @@ def _environment(pack: Pack, catalogue: NullTranslations, words: Words) -> Envir
     }
     environment.globals |= {
         "Status": Status,
+        "MOST_ROWS": MOST_ROWS,
         "words": words,
         "counted": words.counted,
         "standing_status": standing_status,

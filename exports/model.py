@@ -210,6 +210,11 @@ class Scope:
     exclusions: tuple[str, ...]
     registers: tuple[RegisterSheet, ...]
 
+    @property
+    def out_of_monitoring(self) -> tuple[tuple[str, Member], ...]:
+        """Each entry that was left out, with the name of its register."""
+        return tuple((sheet.name, each) for sheet in self.registers for each in sheet.members if each.out_of_scope)
+
 
 @dataclass(frozen=True)
 class SoaRow:

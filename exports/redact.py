@@ -24,9 +24,10 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
-from muniment.controls.model import Check, Workspace
-from muniment.evidence import EvidenceRecord, Observed, StoredDecision, StoredRun, Task, canonical
+from muniment.controls.model import Check, Criterion, Framework, Group, Workspace
+from muniment.evidence import Code, EvidenceRecord, Observed, StoredDecision, StoredRun, Task, canonical
 from muniment.evidence.errors import UsageError
+from muniment.evidence.sensitive import personal_in
 from muniment.evidence.store.merkle import leaf_hash
 from muniment.exports.model import Head, Identity, Making, MaskedField, Pack, Redaction, Theme
 from muniment.exports.scope import HIDDEN
@@ -36,8 +37,9 @@ _COMMON = 8  # letters below which a value is masked only where it is a word of 
 _DIGEST = re.compile(r"(sha256:)?[0-9a-f]{40,64}")
 _KEY_LIKE_A_VALUE = re.compile(r"[@.:/\d]")
 _ROOTS = ("facts", "settings")
-# Who and what the pack is: masks may not reach into it.
-_UNTOUCHED = (Identity, Head, Making, Theme, Enum, datetime, date, bytes, bool)
+# Who and what the pack is, into which masks may not reach, and the words of standards and collectors, which are public.
+_PUBLIC = (Framework, Group, Criterion, Code)
+_UNTOUCHED = (Identity, Head, Making, Theme, *_PUBLIC, Enum, datetime, date, bytes, bool)
 
 
 def redacted(pack: Pack, workspace: Workspace, decisions: Iterable[StoredDecision] = ()) -> Pack:
@@ -55,9 +57,9 @@ def redacted(pack: Pack, workspace: Workspace, decisions: Iterable[StoredDecisio
             mend="name fields in `packs.masked`, such as `people` or `facts.contact`",
             code="redaction.nothing",
         )
-    masks = _Masks(found)
+    masks = _Masks(found, workspace.packs.masked)
     names = _names(pack)
-    for text in _strings([pack.identity, pack.head, pack.making]):
+    for text in _naming(pack):
         if field := masks.field_in(text):
             raise _too_wide(field)
     made: Pack = masks.over(pack)
@@ -68,8 +70,18 @@ def redacted(pack: Pack, workspace: Workspace, decisions: Iterable[StoredDecisio
         **_withheld_runs(pack, made),
         **_withheld_decisions(pack, made),
     }
-    told = tuple(MaskedField(name, len(values)) for name, values in sorted(found.items()))
+    told = tuple(
+        MaskedField(name, len(values))
+        for name, values in sorted(found.items())
+        if values or name in workspace.packs.masked
+    )
     return replace(made, redaction=Redaction(told, withheld))
+
+
+def _naming(pack: Pack) -> list[str]:
+    """What names the pack, its log and its keys."""
+    own = [value for value in vars(pack.identity).values() if isinstance(value, str)]
+    return [*own, pack.head.origin, *(key.name for key in pack.head.trust.keys)]
 
 
 def _too_wide(field: str) -> UsageError:
@@ -107,12 +119,15 @@ def _values(pack: Pack, workspace: Workspace, decisions: Iterable[StoredDecision
 
     tasks = {(run.start.run, task.id): task for run in pack.custody for task in run.start.plan.tasks}
     for cited in pack.evidence:
-        task = tasks.get((cited.stored.run, cited.record.task))
-        for field in _fields_of(task, workspace.packs.masked):
+        for field in workspace.packs.masked:
             note(field, _held(_of_record(cited.record, field)))
+        for kind, field in _declared(tasks.get((cited.stored.run, cited.record.task))):
+            note(field, _of_kind(kind, _of_record(cited.record, field)))
     for task in tasks.values():
-        for field in _fields_of(task, workspace.packs.masked):
+        for field in workspace.packs.masked:
             note(field, _held(_of_task(task, field)))
+        for kind, field in _declared(task):
+            note(field, _of_kind(kind, _of_task(task, field)))
     for field in workspace.packs.masked:
         if field.startswith("register."):
             _, name, key = field.split(".", 2)
@@ -122,11 +137,15 @@ def _values(pack: Pack, workspace: Workspace, decisions: Iterable[StoredDecision
     return {field: tuple(values) for field, values in found.items()}
 
 
-def _fields_of(task: Task | None, masked: Iterable[str]) -> tuple[str, ...]:
-    """The fields of a record that are declared, in the workspace or by the collector's author."""
-    own = (field for field in masked if field.partition(".")[0] in ("subject", "query", "system", "facts", "settings"))
-    authors = (path for paths in (task.declared.values() if task else ()) for path in paths)
-    return tuple(dict.fromkeys((*own, *authors)))
+def _declared(task: Task | None) -> Iterator[tuple[str, str]]:
+    """What the collector's author declared: a kind of personal data, and a field that may hold it."""
+    for kind, paths in (task.declared if task else {}).items():
+        yield from ((kind, path) for path in paths)
+
+
+def _of_kind(kind: str, values: Iterable[JsonValue]) -> Iterator[str]:
+    """Of the strings in the values, those that hold personal data of the kind: the field may hold other things too."""
+    return (each for each in _held(values) if kind in set(personal_in(each)))
 
 
 def _of_record(record: EvidenceRecord, field: str) -> Iterator[JsonValue]:
@@ -225,8 +244,8 @@ class _Place:
 class _Masks:
     """Every value that is masked, to be found in any text in one pass over it."""
 
-    def __init__(self, found: Mapping[str, tuple[str, ...]]) -> None:
-        self.found = found
+    def __init__(self, found: Mapping[str, tuple[str, ...]], hidden: Iterable[str]) -> None:
+        self.hidden = tuple(map(_parted, hidden))  # fields whose numbers and the like are hidden too
         self.whole: dict[str, str] = {}
         self.places: dict[str, list[_Place]] = {}
         self.known: dict[str, str] = {}
@@ -304,7 +323,7 @@ class _Masks:
 
     def _own(self, value: EvidenceRecord | Task | Check) -> EvidenceRecord | Task | Check:
         """The same with its declared fields hidden, whatever they hold; long strings get masks of their own later."""
-        under = {root: [path for name, _, path in map(_parted, self.found) if name == root] for root in _ROOTS}
+        under = {root: [path for name, _, path in self.hidden if name == root] for root in _ROOTS}
         if not isinstance(value, EvidenceRecord):
             return value.model_copy(update={"settings": _hidden(value.settings, under["settings"])})
         parameters = _hidden(value.method.parameters, under["settings"])
@@ -341,21 +360,6 @@ def _small(text: str) -> str:
     """The text in small letters, as long as it was."""
     lower = text.lower()
     return lower if len(lower) == len(text) else "".join(x if len(x.lower()) > 1 else x.lower() for x in text)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """Every string in a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, tuple | list):
-        for each in value:
-            yield from _strings(each)
-    elif isinstance(value, Mapping):
-        yield from _strings([*value.keys(), *value.values()])
-    elif isinstance(value, BaseModel):
-        yield from _strings([getattr(value, name) for name in type(value).model_fields])
-    elif is_dataclass(value) and not isinstance(value, type):
-        yield from _strings([getattr(value, each.name) for each in fields(value)])
 
 
 # --- what is withheld ------------------------------------------------------------------------------------------------

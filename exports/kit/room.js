@@ -46,6 +46,7 @@ const WORDS = {
     inconclusive: "? inconclusive",
     not_applicable: "– not applicable",
     faults: {},
+    longer: (n) => `${n} characters, whole in records.jsonl`,
   },
   fr: {
     draw: "Tirer un échantillon",
@@ -85,6 +86,7 @@ const WORDS = {
     shown: (n, all) => `${n} preuves sur ${all}`,
     cut: " ; les 200 premières sont listées, affinez la recherche pour les autres",
     fine: "Cette preuve est telle que dans le journal.",
+    longer: (n) => `${n} caractères, en entier dans records.jsonl`,
     masked: (n) => ` ${n} d’entre elles ${n === 1 ? "est caviardée, prouvée" : "sont caviardées, prouvées"} par leur seule empreinte.`,
     masked_one: "Cette preuve est caviardée : ce que vous voyez porte des masques, et seule son empreinte est prouvée dans le journal.",
     pass: "✓ conforme",
@@ -123,6 +125,7 @@ const unhex = (s) => Uint8Array.from(s.match(/../g) || [], (x) => parseInt(x, 16
 const join = (...parts) => { const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0)); let at = 0; for (const p of parts) { out.set(p, at); at += p.length; } return out; };
 const same = (a, b) => a.length === b.length && a.every((x, i) => x === b[i]);
 const hash = async (data, name = "SHA-256") => new Uint8Array(await crypto.subtle.digest(name, data));
+const LONGEST = 4000, LONGEST_RECORD = 200000; // characters that are shown of one value, and of one record
 const visible = (s) => String(s).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, (c) => (c === "\n" ? c : `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`));
 const canonical = (v) => Array.isArray(v) ? `[${v.map(canonical)}]` : v && typeof v === "object" ? `{${Object.keys(v).sort().map((k) => JSON.stringify(k) + ":" + canonical(v[k]))}}` : JSON.stringify(v);
 const files = new Map(Object.entries(JSON.parse($("files").textContent)).map(([name, data]) => [name, bytes64(data)]));
@@ -256,7 +259,7 @@ async function verify() {
   $("faults").replaceChildren(...found.map((each) => element("li", `${each.code}: ${each.where}: ${words.faults[each.code] || each.message}`)));
 }
 
-function element(name, content, className) { const made = document.createElement(name); made.textContent = visible(content); if (className) made.className = className; return made; }
+function element(name, content, className) { const made = document.createElement(name); made.textContent = visible(String(content).slice(0, LONGEST)); if (className) made.className = className; return made; }
 function options(id, values) { const chosen = $(id).value; $(id).replaceChildren(...["", ...values].map((value) => { const made = element("option", value || words.all); made.value = value; return made; })); $(id).value = chosen; }
 
 function chosen() {
@@ -285,7 +288,8 @@ function show(record) {
   open = record.id; $("view").hidden = false; $("h-view").textContent = visible(record.id);
   const own = faults.filter((each) => each.where === record.id);
   $("standing").textContent = own.length ? own.map((each) => each.code + ": " + (words.faults[each.code] || each.message)).join("; ") : faults.length ? words.bad + faults.length : redacted.has(record.id) ? words.masked_one : words.fine;
-  $("json").textContent = visible(JSON.stringify(record, null, 2)); $("note").value = notes.get(record.id) || ""; $("h-view").focus();
+  const whole = JSON.stringify(record, null, 2);
+  $("json").textContent = visible(whole.slice(0, LONGEST_RECORD)) + (whole.length > LONGEST_RECORD ? " … " + words.longer(whole.length) : ""); $("note").value = notes.get(record.id) || ""; $("h-view").focus();
 }
 
 // As `muniment sample` draws, random or systematic; docs/sampling.md tells how to do it by hand.

@@ -27,19 +27,20 @@ from muniment.exports.verify import Redacted, verify_pdf
 from muniment.exports.write import form_bytes
 
 PLANTED = "grace.hopper@example.org"
-PEOPLE = ("M. Laurent", "S. Okafor", "scheduler", "evidence-01", "Platform team", "Security team", "Example Auditors")
+PEOPLE = ("M. Laurent", "S. Okafor", "scheduler", "evidence-01", "Platform team", "Example Auditors")
 HIDDEN = (PLANTED, *PEOPLE, "accounts.example-phone.test", "c0ffee-region")
+DECLARED = {"email": ("settings.by", "settings.subject")}
 MASKED = ("query", "people", "register.endpoints.region", "settings.subject")
 
 
 @pytest.fixture(scope="module")
 def planted(sampled):
-    """Two weeks in which one person's address is in the queries, in sentences and, shouted, in a code."""
+    """A week in which one person's address is in the queries, in sentences and, shouted, in a code."""
 
     def looks(task, week):
         return failed(f"{PLANTED} may read {task.subject}, says {PLANTED.upper()}.", "access.open")
 
-    made = sampled(looks, weeks=2, framework="iso-iec-27018-2025", controls=6, query=PLANTED)
+    made = sampled(looks, weeks=1, framework="iso-iec-27018-2025", controls=3, query=PLANTED)
     register = made.workspace.registers["endpoints"]
     entries = tuple(
         each.model_copy(update={"values": {**each.values, "region": "c0ffee-region"}}) for each in register.entries
@@ -108,12 +109,12 @@ def test_it_verifies_by_program_and_by_script_and_both_say_what_is_withheld(plan
     records = len(planted.records)
     for report in (verify_pdf(made["pdf"], planted.head.trust), verify_zip(made["zip"], planted.head.trust)):
         assert report.faults == ()
-        assert report.facts.redacted == Redacted(records, 2, 2)
+        assert report.facts.redacted == Redacted(records, 1, 2)
     with zipfile.ZipFile(io.BytesIO(made["zip"])) as archive:
         archive.extractall(tmp_path)
     done = subprocess.run([sys.executable, "-I", tmp_path / "verify.py"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
-    assert f"{records} records and 4 other entries of the log are redacted, proven by digest only" in done.stdout
+    assert f"{records} records and 3 other entries of the log are redacted, proven by digest only" in done.stdout
 
 
 def test_a_record_keeps_its_digest_and_its_leaf_and_is_shown_with_masks(planted) -> None:
@@ -125,7 +126,7 @@ def test_a_record_keeps_its_digest_and_its_leaf_and_is_shown_with_masks(planted)
     ):
         assert listed["digest"] == stored.digest == digest(canonical(stored.record))
         assert listed["shown"] == digest(line)
-    assert manifest["redaction"]["leaves"] == len(planted.records) + 4
+    assert manifest["redaction"]["leaves"] == len(planted.records) + 3
     assert {each["name"]: each["values"] for each in manifest["redaction"]["fields"]}["query"] == 1
 
 
@@ -170,21 +171,25 @@ def test_what_is_withheld_is_still_proven(planted, made, tmp_path: Path, change,
 
 
 def test_what_a_collector_declared_as_personal_is_masked_without_being_named(planted) -> None:
-    def declaring(run):
-        tasks = tuple(
-            each.model_copy(update={"declared": {"ip": ("settings.subject",)}}) for each in run.start.plan.tasks
-        )
-        plan = run.start.plan.model_copy(update={"tasks": tasks})
-        return replace(run, start=run.start.model_copy(update={"plan": plan}))
-
     bare = replace(planted.workspace, packs=PackSettings())
     with pytest.raises(UsageError) as caught:
         replace(planted, workspace=bare).pack(audience="redacted")
     assert caught.value.code == "redaction.nothing"
     own = replace(planted, workspace=bare, runs=tuple(map(declaring, planted.runs)))
     text = b"".join(each.data for each in own.pack(audience="redacted").attachments)
-    assert b"accounts.example-phone.test" not in text
-    assert PLANTED.encode() in text
+    assert b"ada@example.org" not in text
+    assert b"accounts.example-phone.test" in text
+    assert b"[masked 1]" in text
+
+
+def declaring(run):
+    """The run, with a plan in which an author declared that the settings may hold addresses, and one does."""
+    first, *others = (
+        each.model_copy(update={"declared": DECLARED, "settings": {"subject": each.subject, "by": "ada@example.org"}})
+        for each in run.start.plan.tasks
+    )
+    plan = run.start.plan.model_copy(update={"tasks": (first, *others)})
+    return replace(run, start=run.start.model_copy(update={"plan": plan}))
 
 
 def test_a_number_in_a_declared_field_is_hidden_whole(planted) -> None:
