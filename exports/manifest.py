@@ -18,7 +18,7 @@ from typing import Any
 from muniment.evidence import StoredRun, canonical, digest, rfc3339
 from muniment.evidence.store.merkle import InclusionProof
 from muniment.exports.languages import marked
-from muniment.exports.model import Attachment, Pack, Since, Tally
+from muniment.exports.model import Attachment, Pack, RequestRow, Since, Tally
 
 SCHEMA = "muniment.pack/1"
 PROOFS_SCHEMA = "muniment.proofs/1"
@@ -139,6 +139,7 @@ def _judged(pack: Pack) -> dict[str, Any]:
             }
             for row in pack.populations
         ],
+        "requests": [_request(row) for row in pack.requests],
         "samples": [{**row.sample.to_json(), "redrawn": row.redrawn} for row in pack.samples],
     }
 
@@ -196,6 +197,23 @@ def _parts_withheld(run: StoredRun, withheld: Mapping[int, str]) -> dict[str, An
     parts = [*(["start"] if run.start.previous_size in withheld else [])]
     parts += ["end"] if run.end and run.leaves.stop - 1 in withheld else []
     return {"withheld": parts} if parts else {}
+
+
+def _request(row: RequestRow) -> dict[str, Any]:
+    """A request as it stands; its words and each change are whole in the decisions."""
+    each = row.request
+    return {
+        "id": each.id,
+        "received": rfc3339(each.received),
+        "status": each.status.value,
+        "answer": each.answer,
+        "revised_since_answer": each.revised_since,
+        "auditor_status": each.auditor.value,
+        "controls": list(each.controls),
+        "criteria": list(row.criteria),
+        "evidence": list(each.evidence),
+        "decisions": [one.id for one in each.decisions],
+    }
 
 
 def _since(since: Since) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from muniment.controls.model import (
     Sample,
 )
 from muniment.controls.model import Mapping as CriterionMapping
+from muniment.controls.requests import AuditRequest
 from muniment.controls.schedule_gaps import ScheduleGap
 from muniment.evidence import (
     Code,
@@ -416,6 +417,15 @@ class Redaction:
 
 
 @dataclass(frozen=True)
+class RequestRow:
+    """A request; `criteria` are those of the pack's framework, `cited` those of its records that the pack holds."""
+
+    request: AuditRequest
+    criteria: tuple[str, ...]
+    cited: Mapping[str, Cited]
+
+
+@dataclass(frozen=True)
 class Attachment:
     """A file inside the pack."""
 
@@ -454,3 +464,5 @@ class Pack:
     document: DocumentControl = DocumentControl()
     theme: Theme = Theme()
     redaction: Redaction | None = None  # None where nothing was masked
+    requests: tuple[RequestRow, ...] = ()
+    signed_off: tuple[StoredDecision, ...] = ()  # statements on earlier packs of the framework

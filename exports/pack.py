@@ -38,6 +38,7 @@ from muniment.evidence import (
     digest,
     rfc3339,
 )
+from muniment.exports.asked import request_rows, signed_off
 from muniment.exports.changes import Earlier, since
 from muniment.exports.charts import HeatMap
 from muniment.exports.document import document_control
@@ -109,7 +110,10 @@ def build_pack(
     until = min(max(at, period.start), period.end)
     tombstones = {each.decision.refers_to[0]: each for each in decisions if each.decision.kind == DecisionKind.ERASED}
     cited = _buried(_cited(findings, records, runs, period), tombstones)
+    asked = request_rows(decisions, framework, period, cited)
     mentioned = {each.leaf for record in cited.values() for each in record.erased}
+    mentioned |= {each.leaf for row in asked for each in row.request.decisions}
+    mentioned |= {each.leaf for each in signed_off(decisions, framework)}
     by_check = _records_by_check(records)
     soa = _applicability(framework, assessment.criteria[framework.id], serving, findings)
     sheets = tuple(
@@ -138,6 +142,8 @@ def build_pack(
         schedule_gaps=_schedule_gaps(serving, runs, decisions, period, at),
         made_again=made_again(runs, workspace.checks),
         decisions=tuple(each for each in decisions if each.decision.at >= period.start or each.leaf in mentioned),
+        requests=asked,
+        signed_off=signed_off(decisions, framework),
         document=document_control(workspace.packs, decisions, framework.id),
         theme=theme,
     )

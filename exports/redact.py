@@ -224,6 +224,7 @@ def _people(pack: Pack, workspace: Workspace, decisions: Iterable[StoredDecision
     yield from (each.by for each in workspace.attestations)
     yield from (each.complete.by for each in workspace.decisions if each.complete)
     yield from (each.asked_by for each in workspace.samples)
+    yield from (row.request.asked.by or "" for row in pack.requests)
     for register in workspace.registers.values():
         yield from _held(_of_register(workspace, register.name, "owner"))
     settings = workspace.packs

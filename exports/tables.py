@@ -11,6 +11,7 @@
     exclusions     subject that a register leaves out, and why
     claims         sentence said in public
     attestations   statement of a named person
+    requests       request of an auditor, as it stands
     runs           run of the log that the pack covers
     decisions      decision since the period began
     changes        thing that is otherwise than in the earlier pack, if one was given
@@ -66,6 +67,7 @@ def tables(pack: Pack) -> tuple[Table, ...]:
         ),
         _table(_CLAIMS, _claims(pack)),
         _table(_ATTESTATIONS, _attestations(pack)),
+        _table(_REQUESTS, _requests(pack)),
         _table(_RUNS, _runs(pack)),
         _table(_DECISIONS, _decisions(pack)),
         _table(_CHANGES, _changes(pack)),
@@ -213,6 +215,28 @@ _POPULATIONS = ("populations", marked("Populations"), "check", "basis", "expecte
 _EXCLUSIONS = ("exclusions", marked("Left out of populations"), "check", "subject", "reason")
 _CLAIMS = ("claims", marked("Public claims"), "id", "text", "controls", "standing", "why", "url", "said_on")
 _ATTESTATIONS = ("attestations", marked("Attestations"), "id", "control", "statement", "by", "on", "until")
+_REQUESTS = (
+    "requests",
+    marked("Requests"),
+    "id",
+    "list",
+    "request",
+    "text",
+    "asked_by",
+    "due",
+    "received",
+    "auditor_status",
+    "auditor_word",
+    "status",
+    "answer",
+    "revised_since_answer",
+    "controls",
+    "criteria",
+    "evidence",
+    "kept_out",
+    "changed",
+    "decisions",
+)
 _RUNS = (
     "runs",
     marked("Runs"),
@@ -369,6 +393,31 @@ def _claims(pack: Pack) -> Iterator[tuple[Cell, ...]]:
 def _attestations(pack: Pack) -> Iterator[tuple[Cell, ...]]:
     for each in pack.attestations:
         yield (each.id, each.control, each.statement, each.by, each.on.isoformat(), each.until.isoformat())
+
+
+def _requests(pack: Pack) -> Iterator[tuple[Cell, ...]]:
+    for row in pack.requests:
+        each, asked = row.request, row.request.asked
+        yield (
+            each.id,
+            asked.list_,
+            asked.request,
+            asked.text,
+            asked.by,
+            asked.due,
+            rfc3339(each.received),
+            each.auditor.value,
+            asked.auditor,
+            each.status.value,
+            each.answer,
+            each.revised_since,
+            _listed(iter(each.controls)),
+            _listed(iter(row.criteria)),
+            _listed(iter(each.evidence)),
+            _listed(f"{one.column}: {one.what}" for one in asked.withheld),
+            rfc3339(each.changed),
+            _listed(one.id for one in each.decisions),
+        )
 
 
 def _runs(pack: Pack) -> Iterator[tuple[Cell, ...]]:

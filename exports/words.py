@@ -4,6 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from muniment.controls.model import Relationship
+from muniment.controls.requests import AuditorStatus, RequestStatus
 from muniment.evidence import DecisionKind, Status
 from muniment.exports.languages import ENGLISH, Language
 from muniment.exports.text import CUT
@@ -101,6 +102,18 @@ class Words:
             DecisionKind.REQUEST_REVISED: _("request revised"),
             DecisionKind.REQUEST_ANSWERED: _("request answered"),
         }
+        self._requests = {
+            RequestStatus.OPEN: _("open"),
+            RequestStatus.IN_PROGRESS: _("in progress"),
+            RequestStatus.ANSWERED: _("answered"),
+            RequestStatus.NOT_APPLICABLE: _("not applicable"),
+        }
+        self._askers = {
+            AuditorStatus.OPEN: _("open"),
+            AuditorStatus.ACCEPTED: _("accepted"),
+            AuditorStatus.RETURNED: _("returned"),
+            AuditorStatus.OTHER: _("in their own word"),
+        }
         self._languages = {"en": _("English"), "fr": _("French"), "zh": _("Chinese")}
         self._months = (
             _("January"),
@@ -174,6 +187,14 @@ class Words:
     def decision(self, kind: str) -> str:
         """What was decided; a kind that came after this version stands as it is written."""
         return self._decisions.get(kind, kind)
+
+    def request(self, status: RequestStatus) -> str:
+        """Where a request stands on the organisation's side."""
+        return self._requests[status]
+
+    def asker(self, status: AuditorStatus) -> str:
+        """Where it stands on the asker's side."""
+        return self._askers[status]
 
     def relationship(self, relationship: Relationship) -> str:
         """How a control relates to a criterion: "the control is …"."""

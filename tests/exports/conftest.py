@@ -4,7 +4,7 @@ Everything is made in memory from a seed, except that the records stand in a rea
 checkpoint, so that what verifies here verifies for the same reasons as elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -239,8 +239,45 @@ def _decided(leaf: int) -> tuple[StoredDecision, ...]:
             refers_to=("PACK-2026-0BADCAFE",),
             payload={"to": "Example Auditors"},
         ),
+        *_asked(at + timedelta(hours=2)),
     )
     return tuple(StoredDecision(each, leaf + place, digest(canonical(each))) for place, each in enumerate(made))
+
+
+def _asked(at: datetime) -> Iterator[decision.Decision]:
+    """A request of an auditor, its answer, and one of another audit."""
+    for name, list_, framework in (("7", "pbc-2026", None), ("8", "other-audit", "another-framework")):
+        yield decision.Decision(
+            kind="request.received",
+            at=at,
+            actor=Actor(name="M. Laurent"),
+            reason=f"row {name} of pbc.xlsx",
+            refers_to=(f"request:{list_}/{name}",),
+            payload={
+                "list": list_,
+                "request": name,
+                "cells": [["Ref", name], ["Request", "Show A.8.24 for <all> endpoints."], ["Status", "Sent back"]],
+                "roles": {"id": "Ref", "text": "Request", "status": "Status"},
+                "withheld": [{"column": "Contact", "what": "an e-mail address"}],
+                "criteria": ["iso-iec-27001-2022:A.8.24", "iso-iec-27018-2025:8.24"],
+                "framework": framework,
+                "file": digest(b"pbc.xlsx"),
+                "row": int(name),
+            },
+        )
+    yield decision.Decision(
+        kind="request.answered",
+        at=at + timedelta(hours=1),
+        actor=Actor(name="M. Laurent"),
+        reason="The looks of January show it.",
+        refers_to=("request:pbc-2026/7",),
+        payload={
+            "list": "pbc-2026",
+            "request": "7",
+            "status": "answered",
+            "evidence": ["EV-2026-000001-0001", "EV-2025-000001-0001"],
+        },
+    )
 
 
 def _workspace(framework: Framework, most: int | None) -> Workspace:
