@@ -60,6 +60,7 @@ _TITLES = {
     "due": ("due", "due date", "due by", "deadline", "needed by", "échéance", "date limite", "à rendre le"),
 }
 _RECORD = re.compile(r"(?<![\w-])EV-\d{4}-\d{6}-\d{4,}(?![\w-])")
+_KEPT_OUT = re.compile(r"\(kept out of the log: it holds what looks like ([\w ,'-]{1,60})\)")
 _TOKEN = re.compile(r"\w(?:[\w.-]*\w)?")
 _ANNEX = re.compile(r"\b[Aa]nnexe?\s+([A-D])\s+(?=\d+\.\d)")  # `Annex A 5.15`
 _BARE = re.compile(r"\b([A-D])\s+(?=\d+\.\d)")  # `A 5.15`, in a column of criteria
@@ -96,6 +97,11 @@ class Notes(Frozen):
     pack: str
     root: Digest
     notes: tuple[_Note, ...] = Field(max_length=10_000)
+
+
+def kept_out(what: str) -> str:
+    """What stands in an exported list for a cell that is kept out of the log; an import knows it again."""
+    return f"(kept out of the log: it holds what looks like {what})"
 
 
 def names_in(workspace: Workspace, records: Sequence[StoredRecord], framework: str | None) -> Names:
@@ -245,9 +251,11 @@ def _admitted(cells: Mapping[str, str]) -> tuple[dict[str, str | None], tuple[Wi
     withheld = []
     for column, cell in cells.items():
         seen = next(sightings(cell, {}), None)
-        kept[column] = None if seen else cell
-        if seen:
-            withheld.append(Withheld(column=column, what=seen.what))
+        before = _KEPT_OUT.fullmatch(cell.strip())
+        what = seen.what if seen else before[1] if before else None
+        kept[column] = cell if what is None else None
+        if what is not None:
+            withheld.append(Withheld(column=column, what=what))
     return kept, tuple(withheld)
 
 

@@ -41,6 +41,14 @@ def test_a_list_comes_in_once_and_is_answered(small_acme: Path, muniment: Any, l
     assert "ada@example.org" not in json.dumps(kept)
     assert len(list((small_acme / "payloads" / "requests").iterdir())) == 1
 
+    back = listed.with_name("back.csv")
+    written = muniment("-w", small_acme, "requests", "export", back, "--json").json
+    assert (written["list"], written["requests"]) == ("PBC-2026", 2)
+    assert "Muniment: answer" in back.read_text("utf-8-sig").splitlines()[0]
+    assert muniment("-w", small_acme, "requests", "export", back).code == 2
+    again = muniment("-w", small_acme, "requests", "import", back, "--list", "PBC-2026", "--json").json
+    assert (again["unchanged"], again["decisions"]) == (2, [])
+
 
 def test_a_list_that_is_off_changes_nothing(small_acme: Path, muniment: Any, listed: Path) -> None:
     listed.write_text(LIST + "12,Again,,\n", "utf-8")
