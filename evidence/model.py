@@ -13,6 +13,8 @@ from typing import Annotated, Any, Self
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, model_validator
 
+from muniment.evidence.spelling import quickly_spelled
+
 _LARGEST_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3 and RFC 7493 section 2.2
 
 
@@ -33,6 +35,9 @@ def canonical(value: Any) -> bytes:
     Raises:
         ValueError: the value holds something whose canonical form is not certain; the message names its place.
     """
+    quick = quickly_spelled(value, _is_certain) if isinstance(value, Frozen) else None
+    if quick is not None:
+        return quick
     plain = value.to_json() if isinstance(value, Frozen) else value
     if not _is_certain(plain):
         _refuse_the_uncertain(plain, "$")
