@@ -9,8 +9,6 @@ import binascii
 import re
 from collections.abc import Iterator
 
-MARKERS = (b"asic ", b"LS0tLS1CRUdJTi")  # `eyJ` is sought among the tokens
-
 _DEEPEST = 3  # wrappings
 _RUN = re.compile(r"(?:eyJ|LS0tLS1CRUdJTi)[A-Za-z0-9+/_-]{9,}")
 _BASIC = re.compile(r"\b[Bb]asic ([A-Za-z0-9+/_-]{6,}={0,2})")

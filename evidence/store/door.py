@@ -13,6 +13,7 @@ from muniment.evidence.sensitive import Declarations, may_hold_any, sightings
 from muniment.evidence.store.layout import RECORD_BYTES
 
 _NOTHING: Declarations = {}
+_TOGETHER = 50  # records whose bytes are searched at once, because to begin a search costs as much as to go on with it
 
 
 def admitted(start: Start, records: Sequence[EvidenceRecord], missing: Sequence[str]) -> list[bytes]:
@@ -37,7 +38,14 @@ def admitted(start: Start, records: Sequence[EvidenceRecord], missing: Sequence[
             raise _refused("record.duplicate", record, f"task {record.task!r} has a record already")
         by_place[place] = record
     _refuse_holes(start, by_place, missing, places)
-    return [line_of(by_place[place], start.plan.tasks[place - 1].declared) for place in sorted(by_place)]
+    ordered = [by_place[place] for place in sorted(by_place)]
+    lines = [_spelled(record) for record in ordered]
+    for first in range(0, len(lines), _TOGETHER):
+        some = slice(first, first + _TOGETHER)
+        if may_hold_any(b"\n".join(lines[some])):
+            for record, line in zip(ordered[some], lines[some], strict=True):
+                _refuse_secrets(record, line, start.plan.tasks[places[record.task] - 1].declared)
+    return lines
 
 
 def admitted_plan(plan: Plan, line: bytes) -> None:
@@ -71,17 +79,27 @@ def line_of(record: EvidenceRecord, declared: Declarations = _NOTHING) -> bytes:
     Raises:
         RecordRefused: it has no canonical form, is too large, or holds what looks like a secret or personal data.
     """
+    line = _spelled(record)
+    _refuse_secrets(record, line, declared)
+    return line
+
+
+def _spelled(record: EvidenceRecord) -> bytes:
+    """The canonical bytes of a record, if it has any and they are not too many."""
     try:
         line = canonical(record)
     except ValueError as error:
         raise _refused("record.not_canonical", record, str(error)) from error
     if len(line) > RECORD_BYTES:
         raise _refused("record.too_large", record, f"it is {len(line)} bytes long; a record may have {RECORD_BYTES}")
+    return line
+
+
+def _refuse_secrets(record: EvidenceRecord, line: bytes, declared: Declarations) -> None:
     if may_hold_any(line):
         seen = next(sightings(record.to_json(), declared), None)
         if seen is not None:
             raise _refused("record.secret" if seen.secret else "record.personal_data", record, seen.sentence)
-    return line
 
 
 def _refuse_holes(
