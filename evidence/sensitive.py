@@ -60,8 +60,8 @@ _SECRETS = {
     "a password in a URL": ("@", r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"'<>]*:[^\s/@\"'<>*]+@"),
 }
 _PATTERNS = {what: (marker, re.compile(pattern)) for what, (marker, pattern) in _SECRETS.items()}
-# What may stand at the beginning of one, by the rarest letter in it: a pattern that begins with one letter is sought much
-# faster than one that begins with several, and what stands before the letter is looked at where it stands.
+# What may stand at the beginning of one, by the rarest letter in it: a pattern that begins with one letter is sought
+# much faster than one that begins with several, and what stands before the letter is looked at where it stands.
 _WORDS = tuple(
     (letter, re.compile(pattern).search)
     for letter, pattern in (
@@ -87,11 +87,11 @@ _IP6 = re.compile(r"(?<![\w:.])([0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\.\
 # Digits become 0, hexadecimal letters a: the shapes below are then plain words, which are found at memory's speed.
 _SHAPES = bytes.maketrans(b"123456789ABCDEFbcdef", b"000000000aaaaaaaaaaa")
 _LONG = b"0" * 15
-_ALONE = re.compile(rb"(?<![A-Za-z0-9.])0{15}(?![A-Za-z0-9])")  # what stands inside a digest is no IMEI
+_JOINED = re.compile(rb"[A-Za-z0-9]")
 _DOTTED = re.compile(rb"\.(?:0{1,3}\.0{1,3}\.0|[0a]{4}\.[0a]{4})")
 _SPLIT = tuple(mark.join((b"00", b"000000", b"000000", b"0")) for mark in (b"-", b" ", b"/"))
-_COLONS = re.compile(rb":(?:[0a]{0,4}:){3}[0a]")
-_DASHES = re.compile(rb"-(?:[0a]{2}-){4}[0a]")
+_COLONS = re.compile(rb":(?=[0a:])(?:[0a]{0,4}:){3}[0a]")
+_DASHES = re.compile(rb"-[0a]{2}-(?:[0a]{2}-){3}[0a]")
 _VERSIONS = frozenset({"version", "package"})  # 1.2.3.4 is a version there
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
 
@@ -151,12 +151,23 @@ def may_hold_any(lines: bytes) -> bool:
     shapes = lines.translate(_SHAPES)
     if (b"%" in shapes and b"%00" in shapes) or (b"+" in shapes and b"+0" in shapes) or _DOTTED.search(shapes):
         return True
-    if _LONG in shapes and (b"\\" in shapes or _ALONE.search(shapes)):  # the letter of an escape is not beside it
+    if _LONG in shapes and (b"\\" in shapes or _alone(shapes)):  # the letter of an escape is not beside it
         return True
     for split in _SPLIT:
         if split in shapes:
             return True
     return b"::" in shapes or _COLONS.search(shapes) is not None or _DASHES.search(shapes) is not None
+
+
+def _alone(shapes: bytes) -> bool:
+    """Whether fifteen digits stand by themselves: what stands inside a digest is no IMEI."""
+    at = shapes.find(_LONG)
+    while at >= 0:
+        before, after = shapes[at - 1 : at], shapes[at + len(_LONG) : at + len(_LONG) + 1]
+        if before != b"." and not _JOINED.match(before) and not _JOINED.match(after):
+            return True
+        at = shapes.find(_LONG, at + len(_LONG))  # fifteen digits on: no number begins among digits
+    return False
 
 
 def sightings(value: JsonValue, declared: Declarations, root: str = "") -> Iterator[Sighting]:

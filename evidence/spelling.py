@@ -123,7 +123,9 @@ def _needs(annotation: Any, models: set[type[BaseModel]]) -> frozenset[Any] | No
         return None if inner is None or inner else inner  # nothing that would have to be looked at one by one
     if origin is dict and parts[0] is str:
         inner = _needs(parts[1], models)
-        return frozenset({JsonValue}) if inner == {JsonValue} else None if inner is None or inner else frozenset({dict})
+        if inner is None or datetime in inner or dict in inner:
+            return None
+        return inner or frozenset({dict})
     if annotation is datetime:
         return frozenset({datetime})
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

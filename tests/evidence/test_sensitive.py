@@ -272,3 +272,11 @@ def test_a_record_that_was_made_without_the_run_is_refused_at_the_store_itself(s
         store.finish(start, [planted], signer, at=NOW, milliseconds=1)
     assert (refused.value.code, refused.value.where) == ("record.personal_data", record.id)
     assert b"@example.org refused" not in everything_in(store)
+
+
+@pytest.mark.parametrize("what", [*PERSONAL, *SECRETS])
+def test_among_many_lines_it_is_seen_as_in_one_of_its_own(what: str) -> None:
+    text = PERSONAL[what][0] if what in PERSONAL else SECRETS[what]
+    dull = canonical({"digest": "sha256:" + "0123456789abcdef" * 4, "digits": "1" * 31, "at": "2026-11-24T03:12:33Z"})
+    assert not may_hold_any(b"\n".join([dull] * 3))
+    assert may_hold_any(b"\n".join([dull, canonical({"a": text}), dull]))

@@ -1,0 +1,120 @@
+"""Spelling a model at once gives the same bytes as taking it apart, and leaves alone what it is not made for."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import Field, JsonValue, field_serializer
+
+from muniment.evidence import Actor, EvidenceRecord, Method, Observed, Origin, Span, Status, canonical, passed
+from muniment.evidence.decision import Decision
+from muniment.evidence.model import Frozen, Period, _is_certain
+from muniment.evidence.record import Errored, Exclusion, Life, Population, Task
+from muniment.evidence.spelling import quickly_spelled
+
+AT = datetime(2026, 11, 24, 3, 12, 33, 40, tzinfo=UTC)
+SPAN = Span(start=AT, end=AT + timedelta(seconds=1))
+WHOLE = EvidenceRecord(
+    id="EV-2026-000001-0001",
+    task="t",
+    check="c",
+    controls=("C-2", "C-1"),
+    subject="häuser\u2028\x00",
+    subject_kind="k",
+    collected=SPAN,
+    recorded=AT,
+    method=Method(collector="c", version="1", parameters={"z": [1, {"b": None, "a": True}], "a": "x"}, pinned="pinned"),
+    actor=Actor(name="a"),
+    outcome=Observed(
+        origin=Origin(
+            system="s",
+            query="q",
+            stands_for=Period(start=AT, end=AT + timedelta(days=1), zone="Europe/Berlin"),
+            population=Population(expected=1, collected=1, basis="b", exclusions=(Exclusion(subject="s", reason="r"),)),
+        ),
+        facts={"n": 2**53 - 1, "m": -1, "\uffff": {}},
+        verdict=passed("As it should be"),
+    ),
+    life=Life(valid_until=AT),
+)
+
+
+class Kept(Frozen):
+    name: str
+
+    @cached_property
+    def letters(self) -> int:
+        return len(self.name)
+
+
+class Renamed(Frozen):
+    schema_: str = Field("s", alias="schema")
+    status: Status = Status.PASS
+    inner: tuple[Kept, ...] = ()
+    counts: dict[str, int] = Field(default_factory=dict)
+
+
+class Odd(Frozen):
+    name: str
+
+    @field_serializer("name")
+    def _loud(self, name: str) -> str:
+        return name.upper()
+
+
+class Louder(Kept):
+    more: str = "m"
+
+
+def apart(model: Frozen) -> bytes:
+    """The bytes by pydantic's own way."""
+    return orjson.dumps(model.to_json(), option=orjson.OPT_SORT_KEYS)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        WHOLE,
+        WHOLE.model_copy(update={"outcome": Errored(cause="c", message="m")}),
+        Task(id="t", check="c", controls=(), collector="c", subject="s", settings={"a": 1}),
+        Decision(kind="imported", at=AT, actor=Actor(name="a"), reason="r"),
+        Renamed(inner=(Kept(name="b"), Kept(name="a")), counts={"b": 1, "a": 2}),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_the_bytes_are_those_of_pydantic(model: Frozen) -> None:
+    assert quickly_spelled(model, _is_certain) == apart(model) == canonical(model)
+
+
+def test_what_a_model_remembers_is_not_spelled() -> None:
+    kept = Kept(name="ada")
+    assert kept.letters == 3
+    assert canonical(kept) == b'{"name":"ada"}'
+
+
+@pytest.mark.parametrize(
+    ("model", "spelled"),
+    [
+        (Odd(name="ada"), b'{"name":"ADA"}'),
+        (SPAN.model_copy(update={"end": AT.astimezone(timezone(timedelta(hours=1)))}), None),
+        (Renamed(inner=(Louder(name="a"),)), None),
+    ],
+    ids=["a serializer of its own", "an instant that is not in UTC", "a model that no field names"],
+)
+def test_what_it_is_not_made_for_is_spelled_by_pydantic(model: Frozen, spelled: bytes | None) -> None:
+    assert quickly_spelled(model, _is_certain) is None
+    assert canonical(model) == (spelled or apart(model))
+
+
+@pytest.mark.parametrize("value", [0.5, float("nan"), 2**53, {"\U0001f600": 1}, "\ud800"])
+def test_what_has_no_certain_spelling_is_refused_inside_a_model_too(value: JsonValue) -> None:
+    facts: dict[str, Any] = {"facts": {"a": [value]}}
+    with pytest.raises(ValueError, match=r"\$\.outcome\.facts\.a\[0\]"):
+        canonical(WHOLE.model_copy(update={"outcome": WHOLE.outcome.model_copy(update=facts)}))
+
+
+def test_a_whole_number_of_a_field_may_not_be_too_large() -> None:
+    with pytest.raises(ValueError, match=r"\$\.counts\.a"):
+        canonical(Renamed(counts={"a": 2**53}))
