@@ -9,12 +9,12 @@ from muniment.evidence import digest
 
 _FACES = (
     # family, weight, style, file
-    ("Muniment Sans", 400, "normal", "IBMPlexSans-Regular.woff2"),
-    ("Muniment Sans", 400, "italic", "IBMPlexSans-Italic.woff2"),
-    ("Muniment Sans", 600, "normal", "IBMPlexSans-SemiBold.woff2"),
-    ("Muniment Mono", 400, "normal", "IBMPlexMono-Regular.woff2"),
-    ("Muniment Mono", 600, "normal", "IBMPlexMono-SemiBold.woff2"),
-    ("Muniment Symbols", 400, "normal", "DejaVuSans.woff2"),
+    ("Muniment Sans", 400, "normal", "IBMPlexSans-Regular.ttf"),
+    ("Muniment Sans", 400, "italic", "IBMPlexSans-Italic.ttf"),
+    ("Muniment Sans", 600, "normal", "IBMPlexSans-SemiBold.ttf"),
+    ("Muniment Mono", 400, "normal", "IBMPlexMono-Regular.ttf"),
+    ("Muniment Mono", 600, "normal", "IBMPlexMono-SemiBold.ttf"),
+    ("Muniment Symbols", 400, "normal", "DejaVuSans.ttf"),
 )
 
 
@@ -33,7 +33,7 @@ class Face:
         """The `@font-face` rule; the URL names a registered resource, not a place."""
         return (
             f'@font-face {{ font-family: "{self.family}"; font-weight: {self.weight}; font-style: {self.style}; '
-            f'src: url("muniment:{self.file}") format("woff2") }}\n'
+            f'src: url("muniment:{self.file}") format("truetype") }}\n'
         )
 
 

@@ -174,7 +174,7 @@ def css_string(value: str) -> str:
 
 
 def _resources(pack: Pack) -> dict[str, tuple[str, bytes]]:
-    named = {face.file: ("font/woff2", face.data) for face in faces()}
+    named = {face.file: ("font/ttf", face.data) for face in faces()}
     if logo := pack.theme.logo:
         named[logo.name] = (logo.media_type, logo.data)
     if mark := pack.identity.mark:
