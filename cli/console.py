@@ -117,11 +117,11 @@ class Bar:
         self._task = progress.add_task(words, total=None)
 
     def __call__(self, done: int, total: int, words: str | None = None) -> None:
-        """Show how far it has come."""
-        if words is None:
-            self._progress.update(self._task, completed=done, total=total)
-        else:
-            self._progress.update(self._task, completed=done, total=total, description=words)
+        """Show how far it has come; a total of 0 is one that nobody knows yet."""
+        if not total and self._progress.tasks[0].total is not None:  # a task cannot forget its total
+            self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(words or "", total=None)
+        self._progress.update(self._task, completed=done, total=total or None, description=words)
 
 
 class _Rate(ProgressColumn):

@@ -5,9 +5,13 @@ network or a disk because a document says so. The same page gives the same bytes
 Pango and the fonts.
 """
 
+import gc
+import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 
 SCHEME = "muniment:"
 
-Progress = Callable[[str, int, int], None]  # stage, done, total
+Progress = Callable[[str, int, int], None]  # stage, done, total; the total is 0 while nobody knows it
 Finish = Callable[["pydyf.PDF"], None]
 
 
@@ -63,14 +67,14 @@ def render_pdf(page: Page, identifier: str, finish: Finish, progress: Progress |
     fetch = fetcher(page.resources)
     fonts = FontConfiguration()
     try:
-        tell("layout", 0, 1)
-        style = CSS(string=page.css, url_fetcher=fetch, font_config=fonts, base_url=SCHEME)
-        document = _document(page, fetch).render(font_config=fonts, stylesheets=[style])
-        pages = len(document.pages)
-        tell("layout", 1, 1)
-        tell("pages", 0, pages)
-        data = _written(document, identifier, finish)
-        tell("pages", pages, pages)
+        with _rarely_collecting():
+            style = CSS(string=page.css, url_fetcher=fetch, font_config=fonts, base_url=SCHEME)
+            with _laid_out(tell):
+                document = _document(page, fetch).render(font_config=fonts, stylesheets=[style])
+            pages = len(document.pages)
+            _tell_painting(document.pages, tell)
+            data = _written(document, identifier, finish)
+            tell("pages", pages, pages)
     except FatalURLFetchingError as error:
         raise _asked_outside(fetch.refused) from error
     except ElementTree.ParseError as error:
@@ -113,8 +117,88 @@ def _asked_outside(urls: Sequence[str]) -> MunimentError:
     return MunimentError(f"the document asks for something outside itself: {named}", code="pack.fetch")
 
 
+@contextmanager
+def _rarely_collecting() -> Iterator[None]:
+    """A page is thousands of objects that live to the end: looking through them often finds nothing and takes time.
+
+    The collector's own pace comes back afterwards, whatever happens.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@contextmanager
+def _laid_out(tell: Progress) -> Iterator[None]:
+    """Tells each page as it is laid out, after WeasyPrint's own log of it; how many there will be is not known yet."""
+    log = logging.getLogger("weasyprint.progress")
+    told = _Told(tell)
+    before = log.level, log.propagate
+    log.addHandler(told)
+    log.setLevel(logging.INFO)
+    log.propagate = False  # what it says is for us, not for whoever listens to all logs
+    try:
+        tell("layout", 0, 0)
+        yield
+        tell("layout", told.pages, told.pages)
+    finally:
+        log.removeHandler(told)
+        log.level, log.propagate = before
+
+
+class _Told(logging.Handler):
+    """Reads `Step 5 - Creating layout - Page 12` and tells 12."""
+
+    def __init__(self, tell: Progress) -> None:
+        super().__init__()
+        self.tell = tell
+        self.pages = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """A page that is laid out once more is not told again."""
+        if record.msg == "Step 5 - Creating layout - Page %d" and isinstance(record.args, tuple):
+            page = int(str(record.args[0]))
+            if page > self.pages:
+                self.pages = page
+                self.tell("layout", page, 0)
+
+
+def _tell_painting(pages: Sequence[Any], tell: Progress) -> None:
+    """Have each page tell when it is painted."""
+    tell("pages", 0, len(pages))
+    for number, page in enumerate(pages):
+        page.paint = partial(_painted, page.paint, tell, number, len(pages))
+
+
+def _painted(paint: Callable[..., None], tell: Progress, done: int, total: int, *args: Any, **options: Any) -> None:
+    tell("pages", done, total)
+    paint(*args, **options)
+
+
+def _quick_references() -> None:
+    """Have pydyf keep what it says of a document's pages.
+
+    WeasyPrint asks for the references of all pages once for each structure element, and pydyf 0.13 makes them anew each
+    time: for 1,000 pages that is hundreds of millions of small strings. The pages only ever grow, so their number tells
+    whether what was kept still holds.
+    """
+    import pydyf
+
+    def page_references(pdf: Any) -> tuple[bytes, ...]:
+        kids = pdf.pages["Kids"]  # three for each page: its number, 0, R
+        if len(kids) != 3 * len(getattr(pdf, "kept_references", ())):
+            pdf.kept_references = tuple(f"{number} 0 R".encode() for number in kids[::3])
+        return getattr(pdf, "kept_references", ())
+
+    pydyf.PDF.page_references = property(page_references)
+
+
 def _written(document: Any, identifier: str, finish: Finish) -> bytes:
     """The bytes of the PDF. WeasyPrint leaves the file of its colour profile to the garbage collector to close."""
+    _quick_references()
     with warnings.catch_warnings(category=ResourceWarning, action="ignore"):
         data: bytes = document.write_pdf(
             pdf_variant="pdf/a-3a", pdf_identifier=identifier.encode(), finisher=lambda _, pdf: finish(pdf)

@@ -21,6 +21,15 @@ def test_a_written_pack_is_what_the_report_says_and_progress_was_told(small, sma
     assert {stage for stage, _, _ in told} == {"layout", "pages"}
 
 
+def test_progress_counts_each_page_once_when_it_is_laid_out_and_once_when_it_is_painted(small, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    pages = write_pack(small.pack(), tmp_path / "pack.pdf", small.signer, lambda *news: told.append(news)).pages
+    assert pages
+    laid_out = [("layout", page, 0) for page in range(pages + 1)]
+    painted = [("pages", page, pages) for page in range(pages + 1)]
+    assert list(dict.fromkeys(told)) == [*laid_out, ("layout", pages, pages), *painted]
+
+
 def test_a_folder_that_is_not_there_is_said_and_named(small, tmp_path: Path) -> None:
     with pytest.raises(MunimentError) as stopped:
         write_pack(small.pack(mark="DRAFT"), tmp_path / "missing" / "pack.pdf", small.signer)

@@ -1,0 +1,225 @@
+"""What it costs to print a pack, against one naive WeasyPrint document, Typst and headless Chromium, in one run.
+
+    python benchmarks/pack.py                  # about 65, 260 and 1,300 records, and 5,200 for ours alone: some hours
+    python benchmarks/pack.py 65 260           # these sizes, with everybody
+    python benchmarks/pack.py 65 --own         # ours alone
+    python benchmarks/pack.py 65 --rounds 3    # medians of three
+
+All print the same pages: the pack of the tests' organisation with that many weekly records, written once as XHTML.
+Naive is WeasyPrint as its documentation calls it: the same page through the HTML parser. Typst gets headings,
+paragraphs, lists and tables with the same words in the same fonts, not the looks; it is installed from PyPI into an
+environment of its own in a temporary folder. Chromium must be installed (`chromium` or `google-chrome`).
+Attachments and the seal are left out for all. Each contestant is a process of its own: wall and CPU seconds are of it
+and its children, from start to end, and the peak memory is that of the largest of them. A ratio is the wall time in
+that of ours for the same size. `changed` is ours for the same pack with one record changed; nothing is kept between two
+renderings today, so that it costs what the first one cost.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # for the tests' organisation
+
+SIZES, LARGEST = (65, 260, 1_300), 5_200
+TYPST = "typst==0.15.0"
+HEAD = (
+    f"{'records':>8} {'what':<10}{'pages':>7}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'wall/ours':>11}{'CPU s/page':>12}"
+)
+TYPST_PROGRAM = "import sys, typst; typst.compile('page.typ', output=sys.argv[1], font_paths=['.'])"
+
+
+def main() -> None:
+    """Print the table, then the same as JSON."""
+    asked = _arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        typst = None if asked.own else _typst(Path(folder) / "typst")
+        sizes = asked.sizes or (*SIZES, LARGEST)
+        print(HEAD)
+        rows = [
+            row
+            for size in sizes
+            for row in _measured(Path(folder) / str(size), size, asked, typst, own=asked.own or size == LARGEST)
+        ]
+    print(json.dumps(rows, indent=1))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sizes", nargs="*", type=int, help="how many records, about")
+    parser.add_argument("--own", action="store_true", help="ours alone")
+    parser.add_argument("--rounds", type=int, default=1, help="how often; each figure is the median")
+    parser.add_argument("--print", nargs=2, metavar=("WHO", "FILE"), help=argparse.SUPPRESS)
+    found = parser.parse_args()
+    if found.print:
+        {"ours": _ours, "naive": _naive}[found.print[0]](Path(found.print[1]))
+        sys.exit()
+    return found
+
+
+def _measured(folder: Path, size: int, asked: argparse.Namespace, typst: Path | None, *, own: bool) -> Iterator[dict]:
+    """One row for each contestant, printed as soon as it is known."""
+    records = _prepare(folder, size)
+    ours = 0.0
+    for what, command in _contestants(typst, own=own):
+        rounds = [_spent(command, folder, folder / f"{what}.pdf") for _ in range(asked.rounds)]
+        wall, cpu, peak = (statistics.median(each) for each in zip(*rounds, strict=True))
+        ours = ours or wall
+        pages = _pages(folder / f"{what}.pdf")
+        row = {"records": records, "what": what, "pages": pages, "wall": wall, "cpu": cpu, "peak_mb": peak}
+        print(
+            f"{records:>8,} {what:<10}{pages:>7,}{wall:>9.1f}{cpu:>9.1f}{peak:>9.0f}{wall / ours:>11.2f}"
+            f"{cpu / max(pages, 1):>12.3f}",
+            flush=True,
+        )
+        yield row | {"wall_to_ours": round(wall / ours, 3)}
+
+
+def _contestants(typst: Path | None, *, own: bool) -> Iterator[tuple[str, list[str]]]:
+    """A name, and a command to which the name of its PDF is put; it runs in the folder of the pages."""
+    me = [sys.executable, str(Path(__file__).resolve()), "--print"]
+    yield "ours", [*me, "ours"]
+    yield "changed", [*me, "ours"]
+    if own:
+        return
+    yield "naive", [*me, "naive"]
+    if typst:
+        yield "typst", [str(typst), "-c", TYPST_PROGRAM]
+    if chromium := shutil.which("chromium") or shutil.which("google-chrome"):
+        yield (
+            "chromium",
+            [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", "page.html"],
+        )
+
+
+def _spent(command: list[str], folder: Path, file: Path) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds, and megabytes of the largest process."""
+    *_, last = command
+    full = [*command[:-1], f"--print-to-pdf={file}", last] if last == "page.html" else [*command, str(file)]
+    began = time.perf_counter()
+    with subprocess.Popen(full, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode or not file.exists():
+        sys.exit(f"{' '.join(full)} ended with {process.returncode}")
+    return time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1_000
+
+
+def _prepare(folder: Path, size: int) -> int:
+    """Write the pages for all contestants; gives how many records they cite."""
+    from tests.exports import conftest as organisation
+
+    from muniment.evidence import Period
+    from muniment.exports.fonts import glyphs
+    from muniment.exports.html import render
+
+    folder.mkdir()
+    weeks = size // 5 + 4
+    begin = datetime(2025, 12, 31, 23, tzinfo=UTC)
+    end = begin + timedelta(weeks=weeks + 2)
+    made = organisation.sample(organisation.example_phone, weeks=weeks)
+    pack = made.pack(period=Period(start=begin, end=end, zone="Europe/Paris"), at=end)
+    for name, each in {"ours": pack, "changed": replace(pack, evidence=_one_changed(pack.evidence))}.items():
+        page = render(each, glyphs())
+        (folder / f"{name}.xhtml").write_text(page.xhtml, encoding="utf-8")
+        (folder / f"{name}.css").write_text(page.css, encoding="utf-8")
+    for name, (_, data) in page.resources.items():
+        (folder / name).write_bytes(data)
+    shutil.copy(folder / "ours.xhtml", folder / "naive.xhtml")
+    shutil.copy(folder / "ours.css", folder / "naive.css")
+    root = ElementTree.fromstring((folder / "ours.xhtml").read_text(encoding="utf-8"))  # noqa: S314 - just made
+    (folder / "page.typ").write_text("\n".join(_typst_of(root.find("body"))), encoding="utf-8")
+    style = f"<style>{page.css.replace('muniment:', '')}</style></head>"
+    html = (folder / "ours.xhtml").read_text(encoding="utf-8").replace("</head>", f'<meta charset="utf-8"/>{style}')
+    (folder / "page.html").write_text(html, encoding="utf-8")
+    return len(pack.evidence)
+
+
+def _one_changed(evidence: tuple) -> tuple:
+    first, *rest = evidence
+    stored = replace(first.stored, digest="sha256:" + "1" * 64)
+    return (replace(first, stored=stored), *rest)
+
+
+def _page(file: Path) -> object:
+    from muniment.exports.html import Page
+
+    names = {each.name: ("font/ttf", each.read_bytes()) for each in file.parent.glob("*.ttf")}
+    xhtml, css = file.with_suffix(".xhtml"), file.with_suffix(".css")
+    return Page(xhtml.read_text(encoding="utf-8"), css.read_text(encoding="utf-8"), names)
+
+
+def _ours(file: Path) -> None:
+    from muniment.exports.pdf import render_pdf
+
+    file.write_bytes(render_pdf(_page(file), "benchmark", lambda _: None).data)
+
+
+def _naive(file: Path) -> None:
+    from weasyprint import CSS, HTML
+
+    from muniment.exports.pdf import fetcher
+
+    page = _page(file)
+    fetch = fetcher(page.resources)
+    html = HTML(string=page.xhtml, url_fetcher=fetch, base_url="muniment:")
+    html.write_pdf(file, stylesheets=[CSS(string=page.css, url_fetcher=fetch)], pdf_variant="pdf/a-3a")
+
+
+def _typst(folder: Path) -> Path:
+    """The Python of a new environment that has Typst."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", TYPST], check=True)
+    return python
+
+
+def _typst_of(element: ElementTree.Element) -> Iterator[str]:
+    """The same words as Typst's markup: headings, paragraphs, list items and tables."""
+    yield '#set text(font: "IBM Plex Sans", size: 8pt)'
+    yield '#set page("a4", numbering: "1 / 1")'
+    yield "#outline()"
+    yield from _blocks(element)
+
+
+def _blocks(element: ElementTree.Element) -> Iterator[str]:
+    for each in element:
+        if each.tag in ("h1", "h2", "h3"):
+            yield f"{'=' * int(each.tag[1])} {_said(each)}\n"
+        elif each.tag == "table":
+            rows = list(each.iter("tr"))
+            cells = [f"[{_said(cell)}]" for row in rows for cell in row]
+            yield f"#table(columns: {max(len(row) for row in rows)}, {', '.join(cells)})\n"
+        elif each.tag in ("p", "li", "pre"):
+            yield f"{'- ' if each.tag == 'li' else ''}{_said(each)}\n"
+        else:
+            yield from _blocks(each)
+
+
+def _said(element: ElementTree.Element) -> str:
+    words = " ".join("".join(element.itertext()).split())
+    return f"#{json.dumps(words, ensure_ascii=False)};"
+
+
+def _pages(file: Path) -> int:
+    import pikepdf
+
+    with pikepdf.open(file) as pdf:
+        return len(pdf.pages)
+
+
+if __name__ == "__main__":
+    main()
