@@ -44,9 +44,12 @@ class Registration:
         """The package that brings it; None for a file of the workspace."""
         return None if isinstance(self.source, Path) else self.source.dist
 
-    @property
+    @cached_property
     def ours(self) -> bool:
-        """Whether it comes with Muniment itself. All others run in processes of their own."""
+        """Whether it comes with Muniment itself. All others run in processes of their own.
+
+        Asked once: a package's name is parsed anew out of all its metadata, which a run would do for every task.
+        """
         return self.distribution is not None and self.distribution.name == "muniment"
 
     @cached_property

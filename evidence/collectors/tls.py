@@ -17,6 +17,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -273,6 +274,16 @@ async def _system_resolver(host: str, port: int) -> Sequence[str]:
 
 
 def _trust(path: Path | None) -> tuple[TrustStore, Tool]:
+    return _read_trust(path) if path else _mozillas()
+
+
+@cache
+def _mozillas() -> tuple[TrustStore, Tool]:
+    """Read once in a process: it is three hundred kilobytes, and most looks of a run ask for it."""
+    return _read_trust(None)
+
+
+def _read_trust(path: Path | None) -> tuple[TrustStore, Tool]:
     file = path or Path(certifi.where())
     try:
         pem = read_at_most(file, _LARGEST)
@@ -291,6 +302,8 @@ def _trust(path: Path | None) -> tuple[TrustStore, Tool]:
 def _client(settings: TlsSettings) -> tuple[ssl.SSLContext, str | None]:
     """What the full handshake is made with, and who that says it is: never the key."""
     file = settings.client_certificate
+    if file is None and settings.client_key is None:
+        return _nobody(), None
     try:
         shown = x509.load_pem_x509_certificates(read_at_most(file, MIB))[0] if file else None
         if settings.client_key:
@@ -304,6 +317,12 @@ def _client(settings: TlsSettings) -> tuple[ssl.SSLContext, str | None]:
             mend="point `client_certificate` and `client_key` at PEM files that belong together, without a password",
         ) from error
     return context, f"client certificate sha256:{shown.fingerprint(SHA256()).hex()}" if shown else None
+
+
+@cache
+def _nobody() -> ssl.SSLContext:
+    """A client that shows no certificate; it remembers nothing of the servers that it spoke to."""
+    return client_context()
 
 
 def _server_name(settings: TlsSettings) -> str:

@@ -163,15 +163,14 @@ class Dialler:
         until = max(now, min(now + self._timeout, self._deadline))
         place = f"{self.address} port {self._port}"
         try:
-            async with asyncio.timeout_at(until):
-                self.connects += 1
-                wire = await Wire.connect(self.address, self._port)
-                try:
-                    if self._starttls is not None:
-                        await start_tls(self._starttls, self._server_name, wire)
-                    return await conversation(wire, until)
-                finally:
-                    wire.close()
+            self.connects += 1
+            wire = await Wire.connect(self.address, self._port, until)
+            try:
+                if self._starttls is not None:
+                    await start_tls(self._starttls, self._server_name, wire)
+                return await conversation(wire, until)
+            finally:
+                wire.close()
         except TimeoutError as error:
             raise CouldNotLook("net.timeout", f"{place} did not answer within {self._timeout} s") from error
         except ConnectionRefusedError as error:

@@ -14,7 +14,7 @@ A class that the server takes nothing of costs one connect, so a good server cos
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 from muniment.evidence.collectors._tls.certificates import key_type
@@ -89,21 +89,31 @@ async def look(dialler: Dialler) -> Look:
 
 def _questions(dialler: Dialler, first: Answer) -> dict[str, _Question]:
     """What is still to be asked after the scout's answer, the longest first so that a slow server is done in time."""
-    questions: dict[str, _Question] = {}
-    for title, suites in zip(("ECDHE-RSA", "ECDHE-ECDSA", "other", "weak"), classes_12(), strict=True):
-        offer = Offer(("TLSv1.2",), _without(suites, first.suite), _CLASSIC)
-        questions[f"TLSv1.2 {title} suites"] = partial(_taken_apart, dialler, offer, "suites")
-    for title, groups in (*((name, (name,)) for name in _USUAL), ("other", _without(GROUPS, *_USUAL))):
-        offer = Offer(("TLSv1.3", "TLSv1.2"), _WITH_GROUPS, _without(groups, first.group))
-        questions[f"{title} groups"] = partial(_taken_apart, dialler, offer, "groups")
-    offer = Offer(("TLSv1.3",), _without(SUITES_13, first.suite), tuple(GROUPS))
-    questions["TLSv1.3 suites"] = partial(_taken_apart, dialler, offer, "suites")
+    questions: dict[str, _Question] = {
+        title: partial(_taken_apart, dialler, offer, what) for title, offer, what in _classes(first.suite, first.group)
+    }
     if first.version == "TLSv1.3":
         questions["other kind of certificate"] = partial(_other_kind, dialler, first)
     questions["handshake"] = partial(_handshake, dialler)
     for version in ("SSLv3", "TLSv1.0", "TLSv1.1"):
         questions[version] = partial(_alone, dialler, Offer((version,), SUITES_12, _CLASSIC))
     return questions
+
+
+@lru_cache(maxsize=512)
+def _classes(suite: str | None, group: str | None) -> tuple[tuple[str, Offer, Literal["suites", "groups"]], ...]:
+    """What is to be taken apart, less what the scout was answered with: title, first offer, and what changes in it."""
+    legacy = zip(("ECDHE-RSA", "ECDHE-ECDSA", "other", "weak"), classes_12(), strict=True)
+    alone = (*((name, (name,)) for name in _USUAL), ("other", _without(GROUPS, *_USUAL)))
+    both: tuple[str, ...] = ("TLSv1.3", "TLSv1.2")
+    return (
+        *(
+            (f"TLSv1.2 {title} suites", Offer(("TLSv1.2",), _without(suites, suite), _CLASSIC), "suites")
+            for title, suites in legacy
+        ),
+        *((f"{title} groups", Offer(both, _WITH_GROUPS, _without(groups, group)), "groups") for title, groups in alone),
+        ("TLSv1.3 suites", Offer(("TLSv1.3",), _without(SUITES_13, suite), tuple(GROUPS)), "suites"),
+    )
 
 
 async def _ask_all(dialler: Dialler, questions: Mapping[str, _Question]) -> dict[str, Heard]:
@@ -168,11 +178,15 @@ async def _taken_apart(dialler: Dialler, offer: Offer, what: Literal["suites", "
         if not answer.agreed or taken not in (offer.suites if what == "suites" else offer.groups):
             break
         answers += (answer,)
-        if what == "suites":
-            offer = replace(offer, suites=_without(offer.suites, taken))
-        else:
-            offer = replace(offer, groups=_without(offer.groups, taken))
+        offer = _less(offer, what, taken)
     return Heard(answers)
+
+
+@lru_cache(maxsize=512)  # most servers take the same, in the same order
+def _less(offer: Offer, what: Literal["suites", "groups"], taken: str | None) -> Offer:
+    if what == "suites":
+        return replace(offer, suites=_without(offer.suites, taken))
+    return replace(offer, groups=_without(offer.groups, taken))
 
 
 def _without(names: Iterable[str], *taken: str | None) -> tuple[str, ...]:
