@@ -1,7 +1,7 @@
 """One TCP connection until a given time, straight on the event loop's watch over sockets.
 
-A look makes many connections. The loop's own calls for sockets, and a time-out around each connection, took a third of
-its CPU; so there is one timer to a connection here, and each wait for the socket is one future.
+A look makes many connections, so each has one timer rather than a time-out around it, and a wait for the socket is one
+future rather than the chain of callbacks that the loop's own calls for sockets need.
 """
 
 import asyncio
