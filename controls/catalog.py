@@ -5,14 +5,14 @@ Each file says how many rows it holds, and is refused if it holds another number
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from muniment.controls import model
 from muniment.controls.files import LibraryControl, LibraryFile, MappingRows
 from muniment.controls.model import Control, Framework, Library
-from muniment.controls.yaml import Document, did_you_mean, raise_together, read, repeated
+from muniment.controls.yaml import Document, content_of, did_you_mean, raise_together, read, read_content, repeated
 from muniment.evidence.errors import ConfigError
 
 _HERE = Path(__file__).parent
@@ -123,7 +123,12 @@ def criterion_faults(
 
 
 def _framework(path: Path) -> Document[Framework]:
-    document = read(path, Framework)
+    return _framework_in(path, content_of(path))
+
+
+@lru_cache(maxsize=16)  # by its bytes: to compose a large one takes a second, and a program may read it many times
+def _framework_in(path: Path, content: bytes) -> Document[Framework]:
+    document = read_content(path, content, Framework)
     raise_together(_framework_faults(document))
     return document
 

@@ -72,7 +72,15 @@ def read(file: Path, model: type[M]) -> Document[M]:
     Raises:
         ConfigError: with `file:line:column` of the first fault, and the further ones as `others`.
     """
-    content = _content(file)
+    return read_content(file, content_of(file), model)
+
+
+def read_content(file: Path, content: bytes, model: type[M]) -> Document[M]:
+    """The same from bytes that were read already; `file` is named in faults.
+
+    Raises:
+        ConfigError: as `read`.
+    """
     node = _compose(file, _text(file, content))
     data = {} if node is None else _plain(file, node)
     try:
@@ -81,6 +89,21 @@ def read(file: Path, model: type[M]) -> Document[M]:
         details = error.errors(include_url=False)
         raise_together(_explain(file, node, model, detail) for detail in details)
     return Document(file, value, hashlib.sha256(content).hexdigest(), node)
+
+
+def content_of(file: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ConfigError: it cannot be read, or has more bytes than are read.
+    """
+    try:
+        size = file.stat().st_size
+        if size > LARGEST:
+            raise ConfigError(f"the file has {size} bytes; more than {LARGEST} are not read", file=file)
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"the file cannot be read: {error.strerror}", file=file) from error
 
 
 def fault_at(place: Place, what: str, mend: str | None = None) -> ConfigError:
@@ -117,16 +140,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     if near:
         return f'did you mean "{by_case[near[0]]}"?'
     return f"known are: {', '.join(words)}" if 0 < len(words) <= 12 else None
-
-
-def _content(file: Path) -> bytes:
-    try:
-        size = file.stat().st_size
-        if size > LARGEST:
-            raise ConfigError(f"the file has {size} bytes; more than {LARGEST} are not read", file=file)
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"the file cannot be read: {error.strerror}", file=file) from error
 
 
 def _text(file: Path, content: bytes) -> str:

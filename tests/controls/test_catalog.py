@@ -166,3 +166,12 @@ def test_a_framework_of_the_product_cannot_be_replaced(tmp_path: Path) -> None:
     (tmp_path / "trustarc-truste.yaml").write_text(FRAMEWORK)
     with pytest.raises(ConfigError, match="the framework trustarc-truste is there twice"):
         load_frameworks([tmp_path])
+
+
+def test_a_framework_is_read_anew_when_its_bytes_change_and_not_before(tmp_path: Path) -> None:
+    file = tmp_path / "acme-criteria.yaml"
+    file.write_text(FRAMEWORK, encoding="utf-8")
+    first = load_framework_file(file)
+    assert load_framework_file(file) is first
+    file.write_text(FRAMEWORK.replace("Say it.", "Say it well."), encoding="utf-8")
+    assert [load_framework_file(file).criteria[0].text, first.criteria[0].text] == ["Say it well.", "Say it."]
