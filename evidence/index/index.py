@@ -114,7 +114,7 @@ class Index:
         )
         query = select(RECORDS, SERIES.c.check, SERIES.c.subject).join_from(SERIES, RECORDS, RECORDS.c.leaf == newest)
         with self._database.reading() as connection:
-            rows = [index_row(row) for row in connection.execute(query).mappings()]
+            rows = [index_row(row) for row in connection.execute(query)]
         return sorted(rows, key=lambda row: (row.check, row.subject))
 
     def find(
@@ -148,7 +148,7 @@ class Index:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [index_row(row) for row in connection.execute(query).mappings()]
+            return [index_row(row) for row in connection.execute(query)]
 
     def runs(self) -> list[IndexedRun]:
         """All runs, the newest first."""

@@ -4,10 +4,10 @@ Instants are integers, microseconds since 1970-01-01T00:00:00Z, which both datab
 A row is a tuple in the order of its table's columns. Text loses its NUL characters, which PostgreSQL cannot hold.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import orjson
 from sqlalchemy import BigInteger, MetaData, RowMapping, Table
@@ -24,15 +24,16 @@ Series: TypeAlias = tuple[str, str]  # a check and a subject
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BATCH = 1_000
+_STATUSES = {status.value: status for status in Status}
 _NUL = b"\\u0000"
 _GIVEN = {"autoincrement": False}  # the number comes from the store
 
 
-@dataclass(frozen=True)
-class IndexRow:
+class IndexRow(NamedTuple):
     """One record as the index holds it: `leaf` and `digest` say where it is in the store.
 
     `status`, `message` and `codes` are those of the verdict at collection time; `collected` is when the look ended.
+    A tuple, because there are so many.
     """
 
     leaf: int
@@ -224,27 +225,29 @@ def run_row(stored: StoredRun, size: int) -> Row:
     )
 
 
-def index_row(row: RowMapping) -> IndexRow:
-    """A record's row, joined with its series, as a value."""
+def index_row(row: Sequence[Any]) -> IndexRow:
+    """A record's row with check and subject after it, as a value."""
+    leaf, digested, name, run, task, _, subject_kind, collector, kind, status, message, codes, *rest = row
+    collected, start, end, recorded, valid_until, check, subject = rest
     return IndexRow(
-        leaf=row["leaf"],
-        digest=row["digest"],
-        id=row["id"],
-        run=row["run"],
-        task=row["task"],
-        check=row["check"],
-        subject=row["subject"],
-        subject_kind=row["subject_kind"],
-        collector=row["collector"],
-        kind=row["kind"],
-        status=Status(row["status"]),
-        message=row["message"],
-        codes=tuple(orjson.loads(row["codes"])),
-        collected=_instant(row["collected"]),
-        observed_start=_instant(row["observed_start"]),
-        observed_end=_instant(row["observed_end"]),
-        recorded=_instant(row["recorded"]),
-        valid_until=None if row["valid_until"] is None else _instant(row["valid_until"]),
+        leaf,
+        digested,
+        name,
+        run,
+        task,
+        check,
+        subject,
+        subject_kind,
+        collector,
+        kind,
+        _STATUSES[status],
+        message,
+        () if codes == "[]" else tuple(orjson.loads(codes)),
+        _instant(collected),
+        _instant(start),
+        _instant(end),
+        _instant(recorded),
+        None if valid_until is None else _instant(valid_until),
     )
 
 
@@ -306,7 +309,7 @@ def _without_nul(value: Any) -> Any:
 
 
 def _instant(value: int) -> datetime:
-    return _EPOCH + value * _MICROSECOND
+    return _EPOCH + timedelta(0, 0, value)
 
 
 def _text(value: str) -> str:
