@@ -55,6 +55,8 @@ words: ## the catalogues in exports/locale/ anew from templates and code
 		--no-location --sort-output --omit-header --output-file exports/locale/muniment.pot exports
 	$(VENV)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --input-file exports/locale/muniment.pot \
 		--output-file exports/locale/fr.po --locale fr
+	$(VENV)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --input-file exports/locale/muniment.pot \
+		--output-file exports/locale/zh.po --locale zh
 
 clean: ## what can be made again; ./demo stays, for it holds evidence
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

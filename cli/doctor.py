@@ -77,6 +77,7 @@ def _machine() -> Iterator[Line]:
     yield Line("Python", "ok" if supported else "warn", running, None if supported else "use Python 3.11 to 3.13")
     yield _git()
     yield _engine()
+    yield _chinese()
 
 
 def _git() -> Line:
@@ -104,6 +105,16 @@ def _engine() -> Line:
         return Line("PDF", "fail", f"the PDF engine does not load: {first}", f"apt-get install {packages}")
     words = ", ".join(f"{name} {version}" for name, version in versions.items())
     return Line("PDF", "ok", f"{words}; the fonts come with Muniment")
+
+
+def _chinese() -> Line:
+    """The font for packs in Chinese, which does not come with Muniment; nobody else needs it."""
+    from muniment.exports.fonts import cjk_file
+
+    found = cjk_file()
+    if found is None:
+        return Line("Chinese", "ok", "no font with Chinese letters: `pack --language zh` needs one (fonts-noto-cjk)")
+    return Line("Chinese", "ok", f"{found.name}, for `pack --language zh`")
 
 
 def _workspace(desk: "Desk") -> Iterator[Line]:

@@ -63,7 +63,7 @@ def pack(
     version: Annotated[str, typer.Option(help="The version of this pack.")] = "1",
     to: Annotated[str | None, typer.Option(help="Who the pack is handed to, for the log.")] = None,
     language: Annotated[
-        str | None, typer.Option(metavar="CODE", help="The pack's language, en or fr; otherwise the workspace's.")
+        str | None, typer.Option(metavar="CODE", help="The pack's language, en, fr or zh; otherwise the workspace's.")
     ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="PACK", help="An earlier pack to compare with: its file, or `last`.")
@@ -79,7 +79,7 @@ def pack(
     from muniment.cli.deciding import handed_over, pack_built, person
     from muniment.cli.desk import desk_of, known
     from muniment.evidence import UsageError
-    from muniment.exports.languages import COMPLETE
+    from muniment.exports.languages import COMPLETE, PREPARED
 
     desk = desk_of(context)
     receiver = person(to, "--to") if to else None
@@ -90,7 +90,7 @@ def pack(
     at = desk.clock()
     chosen = _framework(desk, framework)
     if language:
-        language = known(language, COMPLETE, "language")
+        language = known(language, (*COMPLETE, *PREPARED), "language")
     before = earlier_pack(desk, since, chosen.id) if since else None
     options = {"--period": period, "--language": language, "--since": before.id if before else None}
     options |= {"--audience": audience if audience != "auditor" else None}
@@ -185,7 +185,7 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
     report = _verified(desk, progress)
     checkpoint = store.checkpoint()
     records, runs = tuple(store.records()), tuple(store.runs())
-    versions = {"muniment": metadata.version("muniment"), **engine_versions()}
+    versions = {"muniment": metadata.version("muniment"), **engine_versions(asked.language or workspace.language)}
     return build_pack(
         workspace,
         asked.framework,

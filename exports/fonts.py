@@ -1,11 +1,17 @@
-"""The pack's own fonts: files, digests, and the characters that they can draw."""
+"""The pack's own fonts: files, digests, and the characters that they can draw.
 
+All fonts travel with the product but one: a font with Chinese letters is larger than the product, so that one is taken
+from the machine (see `CJK_FILES`), and a pack in Chinese is not made without it. Its digest stands in the pack.
+"""
+
+import os
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
+from pathlib import Path
 
-from muniment.evidence import digest
+from muniment.evidence import MunimentError, digest
 
 _FACES = (
     # family, weight, style, file
@@ -31,27 +37,94 @@ class Face:
     @property
     def rule(self) -> str:
         """The `@font-face` rule; the URL names a registered resource, not a place."""
+        form = "opentype" if self.file.endswith(".otf") else "truetype"
         return (
             f'@font-face {{ font-family: "{self.family}"; font-weight: {self.weight}; font-style: {self.style}; '
-            f'src: url("muniment:{self.file}") format("truetype") }}\n'
+            f'src: url("muniment:{self.file}") format("{form}") }}\n'
         )
 
 
+# What may stand for Chinese letters, the best first; Debian: fonts-noto-cjk, fonts-wqy-zenhei, fonts-droid-fallback.
+CJK_FILES = (
+    "NotoSansSC-Regular.otf",
+    "NotoSansSC-Regular.ttf",
+    "NotoSansCJKsc-Regular.otf",
+    "SourceHanSansSC-Regular.otf",
+    "NotoSansCJK-Regular.ttc",
+    "wqy-zenhei.ttc",
+    "wqy-microhei.ttc",
+    "DroidSansFallbackFull.ttf",
+)
+
+
+def faces(language: str = "en") -> tuple[Face, ...]:
+    """All faces that a pack in this language needs.
+
+    Raises:
+        MunimentError: `font.missing`: the language is Chinese, and this machine has no font with its letters.
+    """
+    return (*_own(), _cjk_face()) if language == "zh" else _own()
+
+
+def glyphs(language: str = "en") -> frozenset[int]:
+    """The code points that some face can draw."""
+    return frozenset().union(*map(_codes, faces(language)))
+
+
 @cache
-def faces() -> tuple[Face, ...]:
-    """All faces, read once."""
+def _own() -> tuple[Face, ...]:
     folder = files("muniment.exports") / "fonts"
     return tuple(Face(*face, data=(folder / face[3]).read_bytes()) for face in _FACES)
 
 
 @cache
-def glyphs() -> frozenset[int]:
-    """The code points that some face can draw."""
+def _codes(face: Face) -> frozenset[int]:
     from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
-    return frozenset(code for face in faces() for code in TTFont(BytesIO(face.data)).getBestCmap())
+    return frozenset(TTFont(BytesIO(face.data)).getBestCmap())
 
 
-def fonts_digest() -> str:
+def fonts_digest(language: str = "en") -> str:
     """One digest over all font files: the bytes of a pack depend on them."""
-    return digest(b"".join(face.data for face in faces()))
+    return digest(b"".join(face.data for face in faces(language)))
+
+
+def cjk_file() -> Path | None:
+    """The font file with Chinese letters that this machine has; None if it has none that we know."""
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    found: dict[str, Path] = {}
+    for place in (home, *shared.split(":")):
+        for path in sorted((Path(place) / "fonts").rglob("*.[ot]t[fc]")):
+            found.setdefault(path.name, path)
+    return next((found[name] for name in CJK_FILES if name in found), None)
+
+
+def _cjk_face() -> Face:
+    path = cjk_file()
+    if path is None:
+        raise MunimentError(
+            "a pack in Chinese needs a font with Chinese letters, and this machine has none that is known",
+            mend="apt-get install fonts-noto-cjk, or lay NotoSansSC-Regular.otf into ~/.local/share/fonts",
+            code="font.missing",
+        )
+    try:
+        return Face("Muniment CJK", 400, "normal", "cjk.otf", _single(path))
+    except Exception as error:  # a font library meets broken files in many ways
+        raise MunimentError(
+            f"the font cannot be read: {type(error).__name__}",
+            where=str(path),
+            mend="install it anew, or remove it so that another is taken",
+            code="font.unreadable",
+        ) from error
+
+
+def _single(path: Path) -> bytes:
+    """The first face of a font file, the same bytes each time."""
+    from fontTools.ttLib import TTFont
+
+    font = TTFont(path, fontNumber=0, recalcTimestamp=False, recalcBBoxes=False)
+    font.getBestCmap()  # a broken file ends here, not in the middle of a pack
+    out = BytesIO()
+    font.save(out, reorderTables=None)
+    return out.getvalue()

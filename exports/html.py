@@ -68,6 +68,8 @@ def render(pack: Pack, glyphs: frozenset[int], spoken: Language | None = None) -
         unrecorded=None,
         internal=shown.identity.audience == "internal",
     )
+    if shown.identity.language == "zh":
+        xhtml = xhtml.replace('"Muniment Sans, Muniment', '"Muniment Sans, Muniment CJK, Muniment')
     return Page(xhtml, _css(shown, words), _resources(shown))
 
 
@@ -161,11 +163,20 @@ def _css(pack: Pack, words: Words) -> str:
         "of": f" {words.of} ",
     }
     style = (files("muniment.exports") / "styles" / "pack.css").read_text(encoding="utf-8")
+    if identity.language == "zh":
+        style = style.replace('"Muniment Sans"', '"Muniment Sans", "Muniment CJK"').replace(
+            '"Muniment Mono"', '"Muniment Mono", "Muniment CJK"'
+        )
     for key, value in furniture.items():
         style = style.replace(f'"{{{key}}}"', css_string(value))
     ground = '\n@page { background: url("muniment:mark.svg") no-repeat center; background-size: 150mm }\n'
     colours = variables(pack.theme.accent, pack.theme.cover)
-    return "".join(face.rule for face in faces()) + colours + style + (ground if identity.mark else "")
+    return (
+        "".join(face.rule for face in faces(pack.identity.language))
+        + colours
+        + style
+        + (ground if identity.mark else "")
+    )
 
 
 def css_string(value: str) -> str:
@@ -174,7 +185,7 @@ def css_string(value: str) -> str:
 
 
 def _resources(pack: Pack) -> dict[str, tuple[str, bytes]]:
-    named = {face.file: ("font/ttf", face.data) for face in faces()}
+    named = {face.file: ("font/ttf", face.data) for face in faces(pack.identity.language)}
     if logo := pack.theme.logo:
         named[logo.name] = (logo.media_type, logo.data)
     if mark := pack.identity.mark:

@@ -30,6 +30,8 @@ class Language:
 ENGLISH = Language()
 _MARKS = {"fr": Language("fr", thousands=NARROW, decimal=",", space=NARROW, first="1er")}
 COMPLETE = ("en", *_MARKS)
+_MARKS["zh"] = Language("zh", space="")
+PREPARED = ("zh",)  # what its catalogue does not have yet is said in English; it needs a font of the machine
 
 
 @cache
@@ -43,7 +45,9 @@ def language(code: str) -> Language:
         return ENGLISH
     if code not in _MARKS:
         raise MunimentError(
-            f"packs are not made in the language {code!r}", mend=f"choose {' or '.join(COMPLETE)}", code="language"
+            f"packs are not made in the language {code!r}",
+            mend=f"choose {' or '.join((*COMPLETE, *PREPARED))}",
+            code="language",
         )
     marks = _MARKS[code]
     return Language(code, marks.thousands, marks.decimal, marks.space, marks.first, catalogue(code))
@@ -60,7 +64,10 @@ def catalogue(code: str) -> gettext.GNUTranslations:
     from babel.messages.pofile import read_po
 
     source = files("muniment.exports") / "locale" / f"{code}.po"
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(io.BytesIO(source.read_bytes()), locale=code))
+    compiled, read = io.BytesIO(), read_po(io.BytesIO(source.read_bytes()), locale=code)
+    untranslated = [(each.id, each.context) for each in read if each.id and not any(each.string or ())]
+    for id_, context in untranslated:
+        read.delete(id_, context)
+    write_mo(compiled, read)
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)

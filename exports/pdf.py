@@ -38,7 +38,7 @@ class Rendered:
     pages: int
 
 
-def engine_versions() -> dict[str, str]:
+def engine_versions(language: str = "en") -> dict[str, str]:
     """What the bytes of a PDF depend on beside its content."""
     from weasyprint.text.ffi import pango
 
@@ -46,7 +46,7 @@ def engine_versions() -> dict[str, str]:
     return {
         "weasyprint": version("weasyprint"),
         "pango": f"{number // 10000}.{number // 100 % 100}.{number % 100}",
-        "fonts": fonts_digest().removeprefix("sha256:")[:12],
+        "fonts": fonts_digest(language).removeprefix("sha256:")[:12],
     }
 
 

@@ -247,7 +247,8 @@ class Words:
         """The day of the instant in the zone: `24 November 2026`."""
         there = at.astimezone(ZoneInfo(zone))
         day = self._of.first if there.day == 1 else str(there.day)
-        return f"{day} {self._months[there.month - 1]} {there.year}"
+        told = {"day": day, "month": self._months[there.month - 1], "year": there.year}
+        return self._catalogue.gettext("%(day)s %(month)s %(year)s") % told
 
     def local(self, at: datetime, zone: str) -> str:
         """The instant as clocks in the zone showed it: `24 November 2026, 04:12:33 +0100`."""

@@ -97,7 +97,7 @@ def pack_bytes(pack: Pack, signer: Signer, progress: Progress | None = None) -> 
     """The sealed PDF and its number of pages; the same pack and signer give the same bytes."""
     from muniment.exports.embed import embed
 
-    page = render(pack, glyphs())
+    page = render(pack, glyphs(pack.identity.language))
     finish = partial(embed, attachments=pack.attachments, seal=seal.blank(signer), at=pack.identity.at)
     rendered = render_pdf(page, pack.identity.id, finish, progress)
     return seal.sealed(rendered.data, signer), rendered.pages

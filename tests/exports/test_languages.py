@@ -85,7 +85,7 @@ def test_numbers_days_and_shares_are_written_as_in_french() -> None:
 def test_a_language_without_a_catalogue_is_refused_by_name() -> None:
     with pytest.raises(MunimentError, match="'xx'") as refused:
         language("xx")
-    assert refused.value.mend == "choose en or fr"
+    assert refused.value.mend == "choose en or fr or zh"
 
 
 def test_no_word_of_ours_escapes_the_catalogue(small) -> None:
