@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from muniment.evidence.store import VerifyReport
     from muniment.exports.changes import Earlier
     from muniment.exports.model import Held, Pack, Theme
+    from muniment.exports.signing import Sign
     from muniment.exports.write import PackFile
 
 FOLDER = "packs"
@@ -71,6 +72,10 @@ def pack(
     audience: Annotated[
         str, typer.Option(metavar="WHO", help="auditor, internal, or redacted: declared fields are masked.")
     ] = "auditor",
+    sign: Annotated[
+        bool | None,
+        typer.Option("--sign/--no-sign", help="Sign the PDF; otherwise if muniment.yaml says how, and it is no draft."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Build the audit pack of a framework over a period."""
@@ -97,10 +102,11 @@ def pack(
     words = _command(framework, options, draft=draft)
     mark = "DRAFT" if draft else _mark(desk)
     asked = Request(chosen, _period(desk, period, at), at, version, mark, words, language, before, audience)
+    signs = _sign(desk, at, wanted=not draft if sign is None else sign, named=bool(sign))
     with bar("Building the pack") as shown:
         told = _in(shown)
         judged = judge(desk, asked, told)
-        made = write(desk, judged, output, told, forms)
+        made = write(desk, judged, output, told, forms, signs)
     decided = [] if draft else [pack_built(desk, judged, made)]
     decided += [handed_over(desk, judged.identity.id, receiver, made)] if receiver else []
     kept = desk.decide(*decided)
@@ -115,6 +121,28 @@ def _warn_of_nothing_masked(made: "Pack") -> None:
 
     if empty := [each.name for each in (made.redaction.fields if made.redaction else ()) if not each.values]:
         talk().print(f"Nothing was found to mask in {', '.join(empty)}: is it spelt as the records have it?")
+
+
+def _sign(desk: "Desk", at: datetime, *, wanted: bool, named: bool) -> "Sign | None":
+    """What signs the PDF as muniment.yaml says.
+
+    Raises:
+        UsageError: it was asked for, and muniment.yaml does not say how; or nothing can be signed with what it names.
+    """
+    from muniment.evidence import UsageError
+
+    settings = desk.workspace.signature
+    if settings is None and named:
+        raise UsageError(
+            "muniment.yaml does not say how the PDF is signed",
+            where="muniment.yaml",
+            mend="write `signature: {certificate: file:…, passphrase: env:…}`",
+        )
+    if settings is None or not wanted:
+        return None
+    from muniment.exports.signing import signing
+
+    return signing(settings, desk.root, at)
 
 
 def _command(framework: str, options: Mapping[str, str | None], *, draft: bool) -> str:
@@ -159,14 +187,19 @@ def build(
 
 
 def write(
-    desk: "Desk", made: "Pack", output: Path | None, progress: Progress, forms: tuple[str, ...] | None = None
+    desk: "Desk",
+    made: "Pack",
+    output: Path | None,
+    progress: Progress,
+    forms: tuple[str, ...] | None = None,
+    sign: "Sign | None" = None,
 ) -> "tuple[PackFile, ...]":
-    """Write the pack in these forms, otherwise in the usual three."""
+    """Write the pack in these forms, otherwise in the usual three; `sign` puts a signature on the PDF."""
     from muniment.exports.write import USUAL, write_forms
 
     target = output or desk.root / FOLDER / f"{made.identity.id}.pdf"
     target.parent.mkdir(parents=True, exist_ok=True)
-    return write_forms(made, target, desk.signer, forms or USUAL, progress)
+    return write_forms(made, target, desk.signer, forms or USUAL, progress, sign)
 
 
 def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":

@@ -1,6 +1,7 @@
 """`muniment verify`: is the store, or a pack, what was signed?"""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from muniment.cli.desk import Desk
     from muniment.evidence.store import Checkpoint, Fault, Trust, VerifyReport
     from muniment.evidence.store.witness import WitnessFile
+    from muniment.exports.signed import Pinned
     from muniment.exports.verify import PackReport
 
 INTEGRITY = 4
@@ -49,6 +51,10 @@ def verify(
         Path | None,
         typer.Option(help="The timestamp authority's root certificate (PEM); otherwise the workspace's."),
     ] = None,
+    roots: Annotated[
+        Path | None,
+        typer.Option(help="Certificates (PEM) that a pack's PDF signature must lead to; otherwise the workspace's."),
+    ] = None,
     remote: Annotated[
         list[str] | None,
         typer.Option(help="A second repository that the store is held against: a URL, a path, or env:NAME."),
@@ -79,7 +85,7 @@ def verify(
         return _verify_store(target, pinned, outside, own, as_json=as_json)
     if remote or witness or since:
         raise UsageError("a pack is held against no repository, witness or checkpoint", mend="name the store with them")
-    return _verify_pack(target, pinned, as_json=as_json)
+    return _verify_pack(target, pinned, _signers(context, roots, authority), as_json=as_json)
 
 
 def _pinned(context: typer.Context, trust: Path | None, *, needed: bool) -> "Trust | None":
@@ -96,6 +102,27 @@ def _pinned(context: typer.Context, trust: Path | None, *, needed: bool) -> "Tru
         if needed:
             raise
         return None
+
+
+def _signers(context: typer.Context, named: Path | None, authority: Path | None) -> "Pinned | None":
+    """What a PDF signature must lead to: the certificates that were named, or the workspace's; None for neither."""
+    from muniment.cli.clock import now
+    from muniment.cli.desk import desk_of
+    from muniment.evidence.errors import UsageError
+    from muniment.evidence.store.timestamp import load_certificates
+    from muniment.exports.signed import Pinned
+
+    at = now()
+    if named is None:
+        try:
+            desk = desk_of(context)
+        except UsageError:
+            return None
+        signature, at = desk.workspace.signature, desk.clock()
+        named = signature.roots if signature else None
+    if named is None:
+        return None
+    return Pinned(load_certificates(named), _authorities(context, authority), at)
 
 
 def _newest(since: Path | None) -> "Checkpoint | None":
@@ -200,11 +227,11 @@ def _against(path: Path, reference: str) -> "Fault | dict[str, Any]":
     return {"remote": remote.shown, "size": found.size, "behind": found.behind}
 
 
-def _verify_pack(path: Path, trust: "Trust | None", *, as_json: bool) -> int:
+def _verify_pack(path: Path, trust: "Trust | None", signers: "Pinned | None", *, as_json: bool) -> int:
     from muniment.cli.words import counted
     from muniment.exports.verify import verify_pack
 
-    report = verify_pack(path, trust)
+    report = verify_pack(path, trust, signers=signers)
     facts: dict[str, Any] = {"kind": "pack", "pinned": report.pinned, "sealed_by": report.sealed_by}
     words = "a pack"
     if report.facts is not None:
@@ -214,7 +241,24 @@ def _verify_pack(path: Path, trust: "Trust | None", *, as_json: bool) -> int:
         facts |= {"redacted": {"records": hidden.records, "runs": hidden.runs, "decisions": hidden.decisions}}
         if report.facts.checkpoint is not None:
             facts |= {"size": report.facts.checkpoint.size, "root": report.facts.checkpoint.root}
+    if report.signature is not None:
+        from muniment.evidence import rfc3339
+
+        told = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in
+                vars(report.signature).items()}  # fmt: skip
+        facts |= {"signature": told}
     return _tell(path, report, words, facts, as_json=as_json)
+
+
+def _signature_words(told: dict[str, Any]) -> str:
+    """Who signed the PDF, and when, in a sentence."""
+    when = f"stamped {told['stamped_at']}" if told["stamped_at"] else f"{told['signed_at']} by the signer's clock"
+    trust = (
+        "which leads to what was pinned" if told["trusted"] else "and nobody was pinned who vouches for it (--roots)"
+    )
+    return (
+        f"PDF signature {told['level']} by {told['subject']}, {when}; its certificate is by {told['issuer']}, {trust}."
+    )
 
 
 def _tell(path: Path, report: "VerifyReport | PackReport", words: str, facts: dict[str, Any], *, as_json: bool) -> int:
@@ -234,6 +278,8 @@ def _tell(path: Path, report: "VerifyReport | PackReport", words: str, facts: di
         if any(facts.get("redacted", {}).values()):
             told = [counted(number, name[:-1]) for name, number in facts["redacted"].items() if number]
             console.print(f"  {', '.join(told)} redacted, proven by digest only; what they show is unproven.")
+        if "signature" in facts:
+            console.print("  " + visible(_signature_words(facts["signature"])))
         if facts.get("witnessed"):
             console.print(f"  It continues {counted(facts['witnessed'], 'head')} that a second person kept.")
         for each in facts.get("remotes", ()):

@@ -130,6 +130,39 @@ class Anchors(Frozen):
         return remotes
 
 
+class CardRow(Frozen):
+    """A certificate with its key on a card or in a hardware module (PKCS#11)."""
+
+    module: str = Field(min_length=1, description="The module's library, such as /usr/lib/softhsm/libsofthsm2.so")
+    token: str = Field(min_length=1, description="The token's label")
+    label: str = Field(min_length=1, description="The label of the certificate, and of its key")
+    pin: Reference | None = None
+
+
+class SignatureRow(Frozen):
+    """How the PDF of a pack is signed, so that a stock PDF reader tells by whom and when (PAdES)."""
+
+    level: Literal["B", "T", "LT", "LTA"] = Field(
+        "B", description="B; T: and a timestamp; LT: and what shows that nothing was revoked; LTA: and it is stamped"
+    )
+    certificate: FileReference | None = Field(None, description="PKCS#12; or PEM, then with `key`, its chain behind it")
+    key: FileReference | None = Field(None, description="The private key, as PEM; keep this file out of git")
+    passphrase: Reference | None = Field(None, description="That of the PKCS#12 file, or of the key")
+    card: CardRow | None = None
+    roots: FileReference | None = Field(None, description="What the certificate leads to, as PEM; LT and LTA need it")
+    authority: AuthorityUrl | None = Field(None, description="Which of the anchors' authorities stamps; else the first")
+
+    @model_validator(mode="after")
+    def _one_certificate(self) -> Self:
+        if (self.certificate is None) == (self.card is None):
+            raise ValueError("name a `certificate` or a `card`")
+        if self.card is not None and (self.key or self.passphrase):
+            raise ValueError("`key` and `passphrase` stand beside `certificate`; a card has a `pin`")
+        if self.level in ("LT", "LTA") and self.roots is None:
+            raise ValueError(f"level {self.level} needs `roots`: what the certificate leads to")
+        return self
+
+
 class NotifyRow(Notify):
     """`notify` of `muniment.yaml`."""
 
@@ -154,6 +187,20 @@ class Manifest(Frozen):
     anchors: Anchors | None = None
     notify: NotifyRow | None = Field(None, description="Who is told of what fails, has gone stale or is about to end")
     packs: PackSettings = PackSettings()
+    signature: SignatureRow | None = None
+
+    @model_validator(mode="after")
+    def _who_stamps(self) -> Self:
+        signature, anchors = self.signature, self.anchors
+        if signature is None:
+            return self
+        first = [anchors.authority] if anchors and anchors.authority else []
+        urls = [*first, *(row.url for row in anchors.authorities)] if anchors else []
+        if signature.authority is not None and signature.authority not in urls:
+            raise ValueError("the signature's authority is none of those under `anchors`")
+        if signature.level != "B" and not urls:
+            raise ValueError(f"a signature of level {signature.level} needs an authority under `anchors`")
+        return self
 
     @field_validator("period")
     @classmethod

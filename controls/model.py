@@ -475,6 +475,32 @@ class Anchoring:
 
 
 @dataclass(frozen=True)
+class Card:
+    """A certificate and its key under one label on a PKCS#11 token; `pin` is a reference, never the PIN."""
+
+    module: str
+    token: str
+    label: str
+    pin: str | None
+
+
+@dataclass(frozen=True)
+class Signing:
+    """How the PDF of a pack is signed (PAdES), with a certificate in a file or on a card.
+
+    `level` is B, T, LT or LTA; `passphrase` is a reference, never the passphrase; `authority` stamps from level T on.
+    """
+
+    level: str
+    certificate: Path | None
+    key: Path | None
+    passphrase: str | None
+    card: Card | None
+    roots: Path | None
+    authority: Authority | None
+
+
+@dataclass(frozen=True)
 class Workspace:
     """Everything that an organisation wrote about itself, validated as a whole. Paths are absolute."""
 
@@ -506,6 +532,7 @@ class Workspace:
     signing: str | None = None  # `ssh-agent:…` or `program:…`, where the key is in no file
     notify: Notify | None = None
     packs: PackSettings = PLAIN_PACKS
+    signature: Signing | None = None
 
     def control(self, id: str) -> Control:  # noqa: A002 - the noun's own word
         """The control of that identifier; KeyError if there is none."""

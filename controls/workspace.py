@@ -41,12 +41,14 @@ from muniment.controls.model import (
     AcceptedException,
     Anchoring,
     Authority,
+    Card,
     Claim,
     Control,
     Decision,
     Framework,
     Place,
     Register,
+    Signing,
     Subject,
     Workspace,
 )
@@ -140,6 +142,7 @@ def load_workspace(root: Path) -> Workspace:
         places={**adopted.places, **_register_places(registers.values())},
         notify=written.notify,
         packs=written.packs,
+        signature=_signature(home, written),
     )
 
 
@@ -347,6 +350,23 @@ def _anchoring(root: Path, written: Manifest) -> Anchoring | None:
         remotes=tuple(_located(root, each) for each in anchors.remotes),
         require=anchors.require,
         max_age=anchors.max_age,
+    )
+
+
+def _signature(root: Path, written: Manifest) -> Signing | None:
+    row, anchoring = written.signature, _anchoring(root, written)
+    if row is None:
+        return None
+    authorities = anchoring.authorities if anchoring else ()
+    chosen = (each for each in authorities if row.authority in (None, each.url))
+    return Signing(
+        level=row.level,
+        certificate=_referred(root, row.certificate) if row.certificate else None,
+        key=_referred(root, row.key) if row.key else None,
+        passphrase=row.passphrase,
+        card=Card(row.card.module, row.card.token, row.card.label, row.card.pin) if row.card else None,
+        roots=_referred(root, row.roots) if row.roots else None,
+        authority=next(chosen, None),
     )
 
 

@@ -3,7 +3,8 @@
 The attachment `seal.sig` is an armoured SSH signature (OpenSSH PROTOCOL.sshsig) of a fixed length. What is signed is
 the line `muniment.seal/1 sha256:<digest>`, where the digest is that of the whole file with each byte between the
 armour's first and last line written as `0`. So any changed byte breaks the seal, bytes put after the end do too, and
-`perl`, `sha256sum` and `ssh-keygen -Y verify` can check it without us.
+`perl`, `sha256sum` and `ssh-keygen -Y verify` can check it without us. A PDF signature is appended after the seal was
+made: the file is then sealed up to the end of its first revision, and the signature covers that and itself.
 """
 
 import re
@@ -14,6 +15,7 @@ from muniment.evidence.store import sshsig
 from muniment.evidence.store.keys import Signer, Trust, TrustedKey
 from muniment.exports.manifest import SEAL_NAMESPACE
 
+_FIRST_REVISION = re.compile(rb"\nstartxref\n[0-9]+\n%%EOF\n")
 _ARMOUR = re.compile(rb"-----BEGIN SSH SIGNATURE-----\n(.+?)\n-----END SSH SIGNATURE-----\n", re.DOTALL)
 
 
@@ -41,6 +43,12 @@ def sealed(data: bytes, signer: Signer) -> bytes:
     if len(whole) != len(data):
         raise IntegrityError("the seal does not have the length that was kept for it", code="seal.length")
     return whole
+
+
+def sealed_part(data: bytes) -> bytes:
+    """What the seal covers: the first revision of the file, to whose end a PDF signature may have been appended."""
+    end = _FIRST_REVISION.search(data)
+    return data[: end.end()] if end else data
 
 
 def verify_seal(data: bytes, trust: Trust) -> TrustedKey:

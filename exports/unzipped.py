@@ -21,6 +21,7 @@ from muniment.evidence.store.keys import Trust
 from muniment.exports.bundle import MANIFEST_SIGNATURE, SUMS, SUMS_SIGNATURE
 from muniment.exports.contents import HIGHEST_RATIO, LARGEST_CONTENT, Contents, opened, plain
 from muniment.exports.manifest import SEAL_NAMESPACE
+from muniment.exports.signed import PdfSignature, Pinned
 from muniment.exports.verify import Fault, PackReport, Verification, own_trust, verify_pdf
 
 MOST_ENTRIES = 100
@@ -29,7 +30,7 @@ _SUM = re.compile(r"([0-9a-f]{64})  ([^\s/\\]+)")
 _STEP = 1 << 20
 
 
-def verify_zip(data: bytes, pinned: Trust | None) -> PackReport:
+def verify_zip(data: bytes, pinned: Trust | None, signers: Pinned | None = None) -> PackReport:
     """What was found; whatever is in the file is never raised, but reported."""
     files, faults = _files(data)
     trust = pinned or own_trust(files.get("trust.json", b""))
@@ -40,8 +41,8 @@ def verify_zip(data: bytes, pinned: Trust | None) -> PackReport:
     faults += _summed(files)
     inner = Verification(Contents(files, (), ()), pinned).of_files()
     faults += inner.faults
-    faults += _pdf(files, trust)
-    return PackReport(pinned is not None, signed_by, tuple(dict.fromkeys(faults)), inner.facts)
+    inside, signature = _pdf(files, trust, signers)
+    return PackReport(pinned is not None, signed_by, tuple(dict.fromkeys([*faults, *inside])), inner.facts, signature)
 
 
 def _files(data: bytes) -> tuple[dict[str, bytes], list[Fault]]:
@@ -128,13 +129,15 @@ def _summed(files: dict[str, bytes]) -> list[Fault]:
     return faults + [Fault("file.extra", name, f"the file {name} is not in {SUMS}") for name in extra]
 
 
-def _pdf(files: dict[str, bytes], trust: Trust | None) -> list[Fault]:
-    """The faults of the PDF inside, each with its name before the place."""
+def _pdf(
+    files: dict[str, bytes], trust: Trust | None, signers: Pinned | None
+) -> tuple[list[Fault], PdfSignature | None]:
+    """The faults of the PDF inside, each with its name before the place, and its signature."""
     name = next((each for each in files if each.endswith(".pdf")), None)
     if name is None:
-        return []
-    report = verify_pdf(files[name], trust)
+        return [], None
+    report = verify_pdf(files[name], trust, signers=signers)
     faults = [replace(fault, where=f"{name}: {fault.where}") for fault in report.faults]
     if not faults and opened(files[name]).files.get("manifest.json") != files.get("manifest.json"):
         faults.append(Fault("manifest.differs", name, f"{name} carries another manifest than lies beside it"))
-    return faults
+    return faults, report.signature

@@ -2,7 +2,8 @@
 
 In this order, and further even after a fault, so that the report says what was hit and not only that something was:
 
-1. the seal: one signature over every byte, by a trusted key, and nothing after the end of the file;
+1. the seal: one signature over every byte, by a trusted key, and nothing after the end of the file but a PDF signature,
+   which `exports.signed` verifies;
 2. the attachments: plain names, sizes within reason, those that the manifest lists and no others, each with its digest;
 3. the checkpoint: signed for this log by a trusted key, and the one that the manifest and the proofs speak of;
 4. the records: each line has the digest that the manifest gives, and its proof leads to the checkpoint's root;
@@ -19,7 +20,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -32,7 +33,8 @@ from muniment.evidence.store.merkle import InclusionProof, includes, leaf_hash
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.exports.contents import Contents, opened
 from muniment.exports.received import Manifest, PageDigests, Proofs, ReceivedRun
-from muniment.exports.seal import verify_seal
+from muniment.exports.seal import sealed_part, verify_seal
+from muniment.exports.signed import PdfSignature, Pinned, verify_signature
 
 LARGEST_FILE = 256 << 20
 
@@ -77,6 +79,7 @@ class PackReport:
     sealed_by: str | None
     faults: tuple[Fault, ...]
     facts: PackFacts | None
+    signature: PdfSignature | None = None
 
     @property
     def ok(self) -> bool:
@@ -84,8 +87,15 @@ class PackReport:
         return not self.faults
 
 
-def verify_pack(path: Path, trust: Trust | None, progress: Callable[[str, int, int], None] | None = None) -> PackReport:
+def verify_pack(
+    path: Path,
+    trust: Trust | None,
+    progress: Callable[[str, int, int], None] | None = None,
+    signers: Pinned | None = None,
+) -> PackReport:
     """Check a pack. `trust` is what the reader pinned; None believes the pack's own key, and the report says so.
+
+    `signers` are the certificates that a PDF signature must lead to.
 
     Raises:
         StoreFault: `pack.unreadable`: the file cannot be read at all. Whatever is in it is never raised, but reported.
@@ -103,15 +113,20 @@ def verify_pack(path: Path, trust: Trust | None, progress: Callable[[str, int, i
     if data.startswith(b"PK\x03\x04"):
         from muniment.exports.unzipped import verify_zip
 
-        return verify_zip(data, trust)
-    return verify_pdf(data, trust, progress)
+        return verify_zip(data, trust, signers)
+    return verify_pdf(data, trust, progress, signers)
 
 
-def verify_pdf(data: bytes, trust: Trust | None, progress: Callable[[str, int, int], None] | None = None) -> PackReport:
+def verify_pdf(
+    data: bytes,
+    trust: Trust | None,
+    progress: Callable[[str, int, int], None] | None = None,
+    signers: Pinned | None = None,
+) -> PackReport:
     """The same of the bytes of a PDF."""
     if not data.startswith(b"%PDF-"):
         return _refused("pack.not_pdf", "the file is neither a PDF nor a ZIP")
-    return Verification(opened(data), trust, progress or _silent).of_pdf(data)
+    return Verification(opened(data), trust, progress or _silent).of_pdf(data, signers)
 
 
 def manifest_of(data: bytes) -> bytes:
@@ -141,13 +156,33 @@ class Verification:
         self.tell = tell or _silent
         self.faults: list[Fault] = [Fault(code, where, message) for code, where, message in contents.faults]
 
-    def of_pdf(self, data: bytes) -> PackReport:
+    def of_pdf(self, data: bytes, signers: Pinned | None = None) -> PackReport:
         """All steps in order."""
         trust = self.pinned or self._own_trust()
-        sealed_by = self._seal(data, trust) if trust else None
+        sealed = sealed_part(data)
+        sealed_by = self._seal(sealed, trust) if trust else None
+        report = self._of_sealed(trust)
+        if len(sealed) == len(data):
+            return replace(report, sealed_by=sealed_by)
+        signature = self._signature(data, len(sealed), signers)
+        return replace(report, sealed_by=sealed_by, faults=tuple(self.faults), signature=signature)
+
+    def _signature(self, data: bytes, sealed: int, signers: Pinned | None) -> PdfSignature | None:
+        """What was appended to the sealed pack: one PDF signature, or a fault."""
+        if b"/ByteRange" not in data[sealed:]:
+            self._add("seal.trailing", "the file", "there are bytes after the end of the file")
+            return None
+        try:
+            return verify_signature(data, sealed, signers)
+        except IntegrityError as error:
+            self._add(error.code, "the file", error.what)
+            return None
+
+    def _of_sealed(self, trust: Trust | None) -> PackReport:
+        """Steps 2 to 8."""
         manifest = self._manifest()
         if manifest is None:
-            return PackReport(self.pinned is not None, sealed_by, tuple(self.faults), None)
+            return PackReport(self.pinned is not None, None, tuple(self.faults), None)
         self._unlisted(manifest)
         checkpoint = self._content(manifest, trust)
         self._pages()
@@ -158,7 +193,7 @@ class Verification:
                 "no attachment and no page's drawing is hit: it is a font, a link, "
                 "a bookmark, the structure or the metadata",
             )
-        return self._report(manifest, checkpoint, sealed_by)
+        return self._report(manifest, checkpoint, None)
 
     def of_files(self) -> PackReport:
         """Steps 2 to 7, for files that something else than a PDF's seal vouches for."""

@@ -15,6 +15,7 @@ from muniment.exports.html import render
 from muniment.exports.languages import language
 from muniment.exports.model import Pack
 from muniment.exports.pdf import Progress, render_pdf
+from muniment.exports.signing import Sign
 from muniment.exports.words import Words
 
 FORMS = ("pdf", "xlsx", "zip", "oscal")
@@ -45,16 +46,23 @@ def write_pack(pack: Pack, path: Path, signer: Signer, progress: Progress | None
 
 
 def write_forms(
-    pack: Pack, path: Path, signer: Signer, forms: Collection[str] = USUAL, progress: Progress | None = None
+    pack: Pack,
+    path: Path,
+    signer: Signer,
+    forms: Collection[str] = USUAL,
+    progress: Progress | None = None,
+    sign: Sign | None = None,
 ) -> tuple[PackFile, ...]:
     """Write the pack in these forms of `FORMS`, in that order; `path` is the PDF's, the others lie beside it.
+
+    `sign` puts a PDF signature on the sealed PDF.
 
     Raises:
         MunimentError: as `write_pack`; none of the files was written then.
     """
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise _unwritable(path, "the folder is not there or not writable")
-    data, pages = form_bytes(pack, signer, forms, progress)
+    data, pages = form_bytes(pack, signer, forms, progress, sign)
     named = {_beside(path, form): content for form, content in data.items()}
     write_all_whole(named)
     return tuple(
@@ -71,11 +79,16 @@ def _beside(path: Path, form: str) -> Path:
 
 
 def form_bytes(
-    pack: Pack, signer: Signer, forms: Collection[str] = USUAL, progress: Progress | None = None
+    pack: Pack,
+    signer: Signer,
+    forms: Collection[str] = USUAL,
+    progress: Progress | None = None,
+    sign: Sign | None = None,
 ) -> tuple[dict[str, bytes], int | None]:
     """Each file's bytes by what its name ends in, and the pages of the PDF if one was made.
 
-    The form `oscal` has a file for each document; the same pack and signer give the same bytes.
+    The form `oscal` has a file for each document; the same pack and signer give the same bytes, but for
+    what `sign` appends to the PDF.
     """
     from muniment.exports.bundle import bundle
     from muniment.exports.oscal import oscal
@@ -83,6 +96,7 @@ def form_bytes(
     from muniment.exports.workbook import workbook
 
     pdf, pages = pack_bytes(pack, signer, progress) if {"pdf", "zip"} & set(forms) else (b"", None)
+    pdf = sign(pdf) if sign and pdf else pdf
     made = tables(pack)
     xlsx = workbook(pack, made, Words(language(pack.identity.language))) if {"xlsx", "zip"} & set(forms) else b""
     documents = oscal(pack) if {"zip", "oscal"} & set(forms) else ()

@@ -40,7 +40,7 @@ def ask_authority(url: str, note: str, *, seconds: float = 15) -> Token:
     from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
     query = TimestampRequestBuilder(note.encode(), HashAlgorithm.SHA256).build()
-    answer = _exchange(url, query.as_bytes(), seconds)
+    answer = exchange(url, query.as_bytes(), seconds)
     token = read_token(answer, note, where=url)
     if _decoded(answer, url).tst_info.nonce != query.nonce:
         raise IntegrityError("the authority answered another query than ours", where=url, code="anchor.nonce")
@@ -98,7 +98,13 @@ def load_certificates(path: Path) -> "tuple[Certificate, ...]":
         ) from error
 
 
-def _exchange(url: str, query: bytes, seconds: float) -> bytes:
+def exchange(url: str, query: bytes, seconds: float = 15) -> bytes:
+    """What an authority answers to a query, both as RFC 3161 has them in DER.
+
+    Raises:
+        CouldNotLook: `anchor.unreachable` or `anchor.refused`.
+        IntegrityError: `anchor.malformed`: the answer is far too long.
+    """
     import httpx
 
     headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}

@@ -4,10 +4,12 @@ Everything is made in memory from a seed, except that the records stand in a rea
 checkpoint, so that what verifies here verifies for the same reasons as elsewhere.
 """
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +19,7 @@ from muniment.controls.catalog import load_frameworks, load_library
 from muniment.controls.model import (
     AcceptedException,
     Attestation,
+    Authority,
     Check,
     Claim,
     Control,
@@ -25,6 +28,7 @@ from muniment.controls.model import (
     Register,
     Review,
     Scope,
+    Signing,
     Subject,
     Workspace,
 )
@@ -63,6 +67,7 @@ from muniment.exports.bundle import bundle
 from muniment.exports.changes import Earlier
 from muniment.exports.model import Head, Making, Pack, Theme
 from muniment.exports.pack import build_pack
+from muniment.exports.signing import signing
 from muniment.exports.tables import files, tables
 from muniment.exports.words import Words
 from muniment.exports.workbook import workbook
@@ -167,6 +172,33 @@ def small_file(small: Sample) -> bytes:
     """The pack of three good weeks, sealed."""
     data, _ = pack_bytes(small.pack(mark="DRAFT"), small.signer)
     return data
+
+
+@pytest.fixture(scope="session")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A certificate and timestamp authority on loopback; its passphrase is in the environment."""
+    specification = importlib.util.spec_from_file_location("pki", Path(__file__).with_name("pki.py"))
+    assert specification is not None and specification.loader is not None
+    pki = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(pki)
+    with pki.serving(tmp_path_factory.mktemp("pki")) as found:
+        (found.folder / "passphrase").write_text(pki.PASSPHRASE + "\n")
+        yield found
+
+
+@pytest.fixture(scope="session")
+def small_signed(small_file: bytes, authorities: Any) -> bytes:
+    """The same pack with a PDF signature of level LTA."""
+    settings = Signing(
+        level="LTA",
+        certificate=authorities.pkcs12("signer"),
+        key=None,
+        passphrase="file:passphrase",
+        card=None,
+        roots=authorities.root,
+        authority=Authority(authorities.tsa, authorities.root),
+    )
+    return signing(settings, authorities.folder, datetime.now(UTC))(small_file)
 
 
 @pytest.fixture(scope="session")

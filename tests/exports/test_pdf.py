@@ -161,10 +161,10 @@ def test_the_engine_s_versions_are_known() -> None:
 
 @pytest.mark.skipif(not VERAPDF, reason="MUNIMENT_VERAPDF does not name veraPDF's jar (`make test` fetches it)")
 @pytest.mark.skipif(shutil.which("javac") is None, reason="no Java compiler (apt: default-jdk-headless)")
-def test_verapdf_finds_pdf_a_3a_and_pdf_ua_1_also_with_hostile_evidence(hostile_pdf, small_file, tmp_path) -> None:
+def test_verapdf_finds_pdf_a_3a_and_pdf_ua_1_also_with_hostile_evidence(hostile_pdf, small_signed, tmp_path) -> None:
     source = Path(__file__).with_name("VeraCheck.java")
     subprocess.run(["javac", "-nowarn", "-cp", VERAPDF, "-d", tmp_path, source], check=True, capture_output=True)
-    packs = {"hostile.pdf": hostile_pdf[0], "plain.pdf": small_file}
+    packs = {"hostile.pdf": hostile_pdf[0], "signed.pdf": small_signed}
     for name, data in packs.items():
         (tmp_path / name).write_bytes(data)
     judged = subprocess.run(
