@@ -15,6 +15,7 @@ from typing import NamedTuple
 from muniment.cli.collecting import Collected, planned, run
 from muniment.cli.demo import consent_log, sessions
 from muniment.cli.demo.repository import write_repository
+from muniment.cli.demo.requests import ask_and_answer
 from muniment.cli.demo.world import HOSTS, LAST, WITHOUT_RUN, World
 from muniment.cli.desk import Desk
 from muniment.cli.pinning import lock_now
@@ -113,6 +114,8 @@ def live_through(root: Path, world: World, now: datetime, tell: Callable[[int, i
             _write_endpoints(root, world, step)
             desk.close()
             desk = Desk(root)
+        if step == LAST:
+            _hear_the_auditor(desk, now - STEP / 2)
         if step not in WITHOUT_RUN:
             collected.append(_live_one(desk, world, step, instant_of(step, now)))
     desk.close()
@@ -139,6 +142,12 @@ def _live_one(desk: Desk, world: World, step: int, at: datetime) -> Collected:
     actor = Actor(name="demonstration", kind="service", host="localhost", trigger="schedule")
     desk.decide(*noticed(_as_it_stood(desk.workspace, step), desk.store.decisions(), actor, at))
     return run(desk, tasks, populations, actor=actor)
+
+
+def _hear_the_auditor(desk: Desk, at: datetime) -> None:
+    """A list of requests comes in a week before today, and one of them is answered."""
+    desk.clock = lambda: at
+    ask_and_answer(desk, at)
 
 
 def _edit_page(page: Path) -> None:
