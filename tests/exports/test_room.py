@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Page, expect, sync_playwright
 
 from muniment.controls.model import DrawMethod
+from muniment.controls.packs import PackSettings
 from muniment.controls.sampling import draw, listing, population
 from muniment.evidence import canonical, digest, failed
 from muniment.evidence.store.keys import Signer
@@ -63,6 +65,21 @@ def test_an_unaltered_pack_verifies_offline_and_asks_for_nothing(small, content,
     assert small.head.trust.keys[0].fingerprint in page.inner_text("#verdict")
     assert len(asked) == 1
     assert asked[0].startswith("file://")
+
+
+def test_a_redacted_pack_verifies_and_what_shows_masks_says_so(small, opened) -> None:
+    masking = replace(small, workspace=replace(small.workspace, packs=PackSettings(masked=("people",))))
+    files = {each.name: each.data for each in masking.pack(mark="DRAFT", audience="redacted").attachments}
+    sealed = files | {"manifest.json.sig": signature(files["manifest.json"], small.signer)}
+    page, _ = opened(sealed)
+    assert page.get_attribute("body", "data-faults") == "0"
+    count = sum(bool(each.get("shown")) for each in orjson.loads(files["manifest.json"])["records"])
+    assert f"{count} of them are redacted, proven by digest only" in page.inner_text("#verdict")
+    page.locator("#rows button").first.click()
+    assert "only its digest is proven" in page.inner_text("#standing")
+    masked = files["records.jsonl"].replace(b"[masked 1]", b"[masked 2]", 1)
+    page, _ = opened(sealed | {"records.jsonl": masked})
+    assert "record.altered: EV-2026-000001-0001" in page.inner_text("#faults")
 
 
 @pytest.mark.parametrize(
