@@ -2,23 +2,22 @@
 
 The resolver is the one of the settings, else those that this machine's configuration names. It is believed in what it
 answers, and in no more: an answer to another question, or one that is no message, is refused.
+
+dnspython is heavy, and many looks ask the DNS nothing; so it is imported with the first question.
 """
 
 import asyncio
 import contextlib
 import ipaddress
-
-import dns.asyncquery
-import dns.exception
-import dns.message
-import dns.rcode
-import dns.rdatatype
-import dns.resolver
+from typing import TYPE_CHECKING
 
 from muniment.evidence.allowance import Allowance
 from muniment.evidence.errors import CouldNotLook
 
-_FAILED = {dns.rcode.SERVFAIL: "dns.servfail", dns.rcode.REFUSED: "dns.refused"}
+if TYPE_CHECKING:
+    import dns.message
+
+_FAILED = {"SERVFAIL": "dns.servfail", "REFUSED": "dns.refused"}
 
 
 class Resolver:
@@ -48,6 +47,11 @@ class Resolver:
     async def _ask_one(
         self, server: tuple[str, int], name: str, kind: str, *, behind_cnames: bool
     ) -> tuple[str, ...] | None:
+        import dns.exception
+        import dns.message
+        import dns.rcode
+        import dns.rdatatype
+
         query = dns.message.make_query(name, kind)
         where = f"{kind} of {name} at {server[0]}:{server[1]}"
         self.questions.append(f"DNS @{server[0]}:{server[1]} {name}. {kind}")
@@ -64,7 +68,7 @@ class Resolver:
             return None
         if answer.rcode() != dns.rcode.NOERROR:
             word = dns.rcode.to_text(answer.rcode())
-            raise CouldNotLook(_FAILED.get(answer.rcode(), "dns.servfail"), f"the resolver says {word}", where=where)
+            raise CouldNotLook(_FAILED.get(word, "dns.servfail"), f"the resolver says {word}", where=where)
         wanted = dns.rdatatype.from_text(kind)
         asked = query.question[0].name
         found = (each for each in answer.answer if each.rdtype == wanted and (behind_cnames or each.name == asked))
@@ -74,6 +78,8 @@ class Resolver:
 async def resolver_at(setting: str | None, allowance: Allowance) -> Resolver:
     """The resolver of a setting `HOST:PORT`, else those that this machine's own configuration names."""
     if setting is None:
+        import dns.resolver
+
         try:
             system = dns.resolver.Resolver()
         except dns.resolver.NoResolverConfiguration:
@@ -102,8 +108,11 @@ def split_port(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-async def _sent_twice(query: dns.message.Message, server: tuple[str, int], patience: float) -> dns.message.Message:
+async def _sent_twice(query: "dns.message.Message", server: tuple[str, int], patience: float) -> "dns.message.Message":
     """The answer; a datagram may get lost, so a question without an answer is put once more."""
+    import dns.asyncquery
+    import dns.exception
+
     try:
         answer, _ = await dns.asyncquery.udp_with_fallback(query, server[0], patience, server[1])
     except dns.exception.Timeout:

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,3 +126,9 @@ def odd(file: Path, kind: str) -> Path:
         case "text":
             file.write_text("-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n")
     return file
+
+
+def test_the_dns_library_is_not_imported_before_a_question_is_asked() -> None:
+    words = "import sys, muniment.evidence.collectors.tls; print('dns' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
