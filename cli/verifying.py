@@ -244,9 +244,8 @@ def _verify_pack(path: Path, trust: "Trust | None", signers: "Pinned | None", *,
     if report.signature is not None:
         from muniment.evidence import rfc3339
 
-        told = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in
-                vars(report.signature).items()}  # fmt: skip
-        facts |= {"signature": told}
+        told = vars(report.signature).items()
+        facts |= {"signature": {name: rfc3339(each) if isinstance(each, datetime) else each for name, each in told}}
     return _tell(path, report, words, facts, as_json=as_json)
 
 
