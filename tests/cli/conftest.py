@@ -1,6 +1,7 @@
 """A workspace with one collector of its own, and the command in one word."""
 
 import json
+import shutil
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,16 +102,57 @@ def muniment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     return run
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where workspaces lie that are made once and copied for each test."""
+    return tmp_path_factory.mktemp("templates")
+
+
 @pytest.fixture
-def acme(tmp_path: Path, muniment: Callable[..., Answer]) -> Path:
+def acme(tmp_path: Path, templates: Path, muniment: Callable[..., Answer]) -> Path:
     """A workspace whose two policies can be looked at: one has a body, one is a title only."""
-    return _workspace(tmp_path / "acme", muniment)
+    return _copied(templates / "acme", tmp_path, lambda root: _workspace(root, muniment))
 
 
 @pytest.fixture
-def small_acme(tmp_path: Path, muniment: Callable[..., Answer]) -> Path:
+def small_acme(tmp_path: Path, templates: Path, muniment: Callable[..., Answer]) -> Path:
     """The same with one small framework: reading two large ones is most of what a command takes."""
-    return _workspace(tmp_path / "acme", muniment, "--framework", "trustarc-truste")
+    words = ("--framework", "trustarc-truste")
+    return _copied(templates / "small", tmp_path, lambda root: _workspace(root, muniment, *words))
+
+
+@pytest.fixture
+def packed_acme(tmp_path: Path, templates: Path, muniment: Callable[..., Answer]) -> Path:
+    """The first one after a run, with the PDF of a pack in `packs/`."""
+
+    def pack(root: Path) -> None:
+        _workspace(root, muniment)
+        assert muniment("-w", root, "collect", "--all").code == 1
+        made = muniment("-w", root, "pack", "iso-iec-27001-2022", "--formats", "pdf")
+        assert made.code == 0, made.err
+
+    return _copied(templates / "packed", tmp_path, pack)
+
+
+@pytest.fixture
+def seen_acme(tmp_path: Path, templates: Path, muniment: Callable[..., Answer]) -> Path:
+    """The first one after three runs."""
+
+    def look(root: Path) -> None:
+        _workspace(root, muniment)
+        for _ in range(3):
+            assert muniment("-w", root, "collect", "--all").code == 1
+
+    return _copied(templates / "seen", tmp_path, look)
+
+
+def _copied(template: Path, folder: Path, make: Callable[[Path], object]) -> Path:
+    if not template.exists():
+        part = template.with_name(f"{template.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        make(part)
+        part.rename(template)
+    return Path(shutil.copytree(template, folder / "acme", symlinks=True))
 
 
 def _workspace(root: Path, muniment: Callable[..., Answer], *more: str) -> Path:

@@ -8,10 +8,14 @@ import pytest
 
 
 @pytest.fixture
-def built(acme: Path, muniment: Any) -> Path:
+def acme(packed_acme: Path) -> Path:
+    return packed_acme
+
+
+@pytest.fixture
+def built(acme: Path) -> Path:
     """The file of a pack."""
-    muniment("-w", acme, "collect", "--all")
-    return Path(muniment("-w", acme, "pack", "iso-iec-27001-2022", "--formats", "pdf", "--json").json["path"])
+    return next(acme.glob("packs/*.pdf"))
 
 
 def signed(muniment: Any, acme: Path, pack: Path, name: str, role: str) -> Any:
