@@ -89,6 +89,9 @@ def _png(data: bytes, where: str) -> Logo:
     if width * height > _MOST_PIXELS:
         raise too_large(where, f"it has {width:,} × {height:,} pixels, and {_MOST_PIXELS:,} are the most")
     try:
+        # WeasyPrint tells Pillow to load broken images; this looks at every chunk all the same.
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            image.verify()
         with warnings.catch_warnings(action="error"), Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             clear = "A" in image.getbands() or "transparency" in image.info
             pixels = image.convert("RGBA" if clear else "RGB")

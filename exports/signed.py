@@ -272,13 +272,13 @@ def _trusted(signature: "EmbeddedPdfSignature", stamps: "Sequence[EmbeddedPdfSig
         return
     word = status.trust_problem_indic
     if status.revoked or word in (AdESFailure.REVOKED, AdESIndeterminate.REVOKED_NO_POE):
-        what, code = "was revoked before it is shown to have signed", "revoked"
+        what, code = "was revoked before it is shown to have signed", "signature.revoked"
     elif word in (AdESIndeterminate.EXPIRED, AdESIndeterminate.OUT_OF_BOUNDS_NO_POE):
-        what, code = "ended, and no timestamp shows that it signed before", "expired"
+        what, code = "ended, and no timestamp shows that it signed before", "signature.expired"
     else:
-        what, code = "does not lead to what you pinned", "untrusted"
+        what, code = "does not lead to what you pinned", "signature.untrusted"
     told = f" ({word.standard_name})" if word else ""
-    raise IntegrityError(f"the certificate of {subject} {what}{told}", code=f"signature.{code}")
+    raise IntegrityError(f"the certificate of {subject} {what}{told}", code=code)
 
 
 async def _judged(

@@ -17,6 +17,7 @@ def test_every_fault_that_the_verifier_names_is_explained_and_none_that_it_does_
         "exports/verify.py",
         "exports/contents.py",
         "exports/seal.py",
+        "exports/signed.py",
         "exports/unzipped.py",
         "evidence/store/note.py",
     ):

@@ -107,6 +107,8 @@ def test_an_svg_that_loads_runs_or_repeats_is_refused(data: bytes) -> None:
     ],
 )
 def test_what_is_no_image_is_refused(data: bytes) -> None:
+    import weasyprint.images  # noqa: F401 - tells Pillow to load broken images, in every process that prints
+
     with pytest.raises(UsageError) as caught:
         logo(data, "a.png")
     assert caught.value.code == "logo.no_image"

@@ -158,7 +158,7 @@ def test_a_server_that_hangs_on_one_offer_is_not_called_good(
         else:
             talk_tls(identity)(connection)
 
-    facts, verdict = seen(listen(serve), trust=identity.root, timeout=1)
+    facts, verdict = seen(listen(serve), trust=identity.root, timeout=4)
     assert facts.sights[0].unanswered == ("TLSv1.0",)
     assert (verdict.status, verdict.codes) == ("inconclusive", ("net.timeout",))
 
