@@ -36,7 +36,6 @@ def list_requests(
     """List the requests with both statuses: ours, and the auditor's."""
     from muniment.cli.console import print_json, result, table
     from muniment.cli.desk import desk_of, known
-    from muniment.controls.request_list import names_in
     from muniment.controls.requests import AuditorStatus, RequestStatus
 
     desk = desk_of(context)
@@ -50,7 +49,7 @@ def list_requests(
         and (list_ is None or each.asked.list_ == list_)
         and (control is None or control in each.controls)
     ]
-    names = names_in(desk.workspace, (), None)
+    names = names_of(desk)
     if as_json:
         print_json("muniment.requests/1", requests=[fields(each, names) for each in found])
     elif found:

@@ -25,20 +25,8 @@ NEEDED = ("id", "text")
 
 _TITLES = {
     "id": (
-        *(
-            "id",
-            "no",
-            "no.",
-            "nr",
-            "#",
-            "number",
-            "ref",
-            "ref.",
-            "reference",
-            "request id",
-            "request no",
-            "request no.",
-        ),
+        *("id", "no", "no.", "nr", "#", "number", "ref", "ref.", "reference", "request id", "request no"),
+        "request no.",
         *("request number", "request ref", "item", "item no", "item no.", "pbc no", "pbc no.", "pbc id", "pbc ref"),
         *("n°", "nº", "numéro", "réf", "réf.", "référence", "n° demande", "n° de demande", "référence de la demande"),
     ),
