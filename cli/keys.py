@@ -1,4 +1,7 @@
-"""`muniment keys`: who may sign, and how that changes: added, put in another's place, revoked, pinned."""
+"""`muniment keys`: who may sign, and how that changes: added, put in another's place, revoked, pinned.
+
+A change is a proposal that its own machine signs and stores at once, or that goes round for others to sign first.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from muniment.cli.desk import Desk
-    from muniment.evidence.store import Signer, Trust, TrustedKey
+    from muniment.evidence.store import Signer, TrustedKey
 
 keys_app = typer.Typer(help="Who may sign in the store, and changes of that.", no_args_is_help=True)
 
@@ -17,6 +20,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 With = Annotated[
     list[str] | None,
     typer.Option("--with", help="A further key that signs the change: file:PATH, ssh-agent:SHA256:… or program:PATH."),
+]
+Propose = Annotated[
+    Path | None,
+    typer.Option(help="Store nothing; write the change to this new file, for others to sign with `keys sign`."),
 ]
 
 
@@ -64,39 +71,50 @@ def rotate(
     destroy: Annotated[
         bool, typer.Option("--destroy", help="Destroy the private half of the old key, once the new one is in force.")
     ] = False,
+    propose: Propose = None,
     as_json: Json = False,
 ) -> int:
     """Put a new key in the place of the one that signs now. Both sign the change."""
     from muniment.cli.desk import desk_of
+    from muniment.cli.key_changes import new_beside, new_key, proposed, stored
     from muniment.evidence import UsageError
     from muniment.evidence.store import rotation
     from muniment.evidence.store.keyring import signer_at
+    from muniment.evidence.store.proposal import Proposal
 
     desk = desk_of(context)
-    workspace, old = desk.workspace, desk.signer
-    beside = workspace.key_path.with_name(workspace.key_path.name + ".new")
+    workspace, old, at = desk.workspace, desk.signer, desk.clock()
     if to is None and workspace.signing is not None:
         raise UsageError("the key is in no file, so none can be made beside it", mend="name the new one with --to")
-    new = signer_at(to, desk.root) if to else _made(beside, name or old.name)
-    known = desk.store.trust().key(new.public)
-    at = desk.clock()
-    if known is None:  # otherwise an earlier rotation was broken off after it was stored
-        changed = rotation.in_place_of(desk.store.trusts()[-1], old, new, at, name=name or "")
-        subject = f"Keys, version {changed.version}: {new.fingerprint} in place of {old.fingerprint}"
-        desk.store.change_keys(changed, [old, new, *_others(desk, with_)], new, at=at, subject=subject)
-    elif not known.valid_at(at):
-        raise UsageError("the new key has ended already", where=to or str(beside), mend="name another with --to")
-    kept = None if workspace.signing else _put_in_place(workspace.key_path, None if to else beside, destroy=destroy)
-    words = f"{new.name}, {new.fingerprint}, signs from now on; {old.fingerprint} has ended."
-    words += f" Its private half lies in {kept}." if kept else " Its private half is destroyed." if destroy else ""
-    words += f" Write `signing: {to}` in muniment.yaml." if to else ""
-    return _changed(desk, new, words, reason, (new.fingerprint, old.fingerprint), as_json=as_json)
+    if propose and destroy:
+        raise UsageError("a key is destroyed once the new one is in force", mend="give --destroy to `keys apply`")
+    new = signer_at(to, desk.root) if to else new_key(new_beside(workspace.key_path), name or old.name)
+    now = desk.store.trusts()[-1]
+    known = now.trust.key(new.public)  # an earlier rotation was broken off after it was stored
+    if known is not None and not known.valid_at(at):
+        raise UsageError("the new key has ended already", where=to or "the key beside the old one", mend="--to another")
+    changed = now.trust if known else rotation.in_place_of(now, old, new, at, name=name or "")
+    proposal = Proposal(
+        changed=changed,
+        at=at,
+        subject=f"Keys, version {changed.version}: {new.fingerprint} in place of {old.fingerprint}",
+        message=f"{new.name}, {new.fingerprint}, signs from now on; {old.fingerprint} has ended.",
+        reason=reason,
+        about=(new.fingerprint, old.fingerprint),
+    )
+    signers = [old, new, *_others(desk, with_)]
+    if propose:
+        return proposed(proposal, signers, propose, as_json=as_json)
+    return stored(desk, proposal, signers, new, destroy=destroy, to=to, as_json=as_json)
 
 
 @keys_app.command()
 def add(
     context: typer.Context,
-    key: Annotated[str, typer.Argument(help="The new key: file:PATH, ssh-agent:SHA256:… or program:PATH.")],
+    key: Annotated[
+        str,
+        typer.Argument(help="The new key: file:PATH, ssh-agent:SHA256:…, program:PATH, or public:PATH with --propose."),
+    ],
     name: Annotated[str | None, typer.Option(help="Whose it is; otherwise the name that comes with the key.")] = None,
     only: Annotated[
         str | None, typer.Option(help="`runs` if it may not change keys, `keys` if it may do nothing else.")
@@ -104,12 +122,15 @@ def add(
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "a further key may sign",
     threshold: Annotated[int | None, typer.Option(min=1, help="How many keys must sign a change from now on.")] = None,
     with_: With = None,
+    propose: Propose = None,
     as_json: Json = False,
 ) -> int:
     """Let a further key sign. It signs the change itself, so that nobody names a key that he does not hold."""
     from muniment.cli.desk import desk_of, known
+    from muniment.cli.key_changes import proposed, stored
     from muniment.evidence.store import rotation
     from muniment.evidence.store.keyring import signer_at
+    from muniment.evidence.store.proposal import Proposal
 
     desk = desk_of(context)
     new, at = signer_at(key, desk.root), desk.clock()
@@ -117,10 +138,18 @@ def add(
     changed = rotation.with_key(desk.store.trusts()[-1], new, at, only=kind, name=name or "")
     if threshold is not None:
         changed = rotation.with_threshold(changed, threshold)
-    subject = f"Keys, version {changed.version}: {new.fingerprint} is added"
-    desk.store.change_keys(changed, [desk.signer, new, *_others(desk, with_)], desk.signer, at=at, subject=subject)
-    words = f"{name or new.name}, {new.fingerprint}, may sign from now on."
-    return _changed(desk, desk.signer, words, reason, (new.fingerprint,), as_json=as_json)
+    proposal = Proposal(
+        changed=changed,
+        at=at,
+        subject=f"Keys, version {changed.version}: {new.fingerprint} is added",
+        message=f"{name or new.name}, {new.fingerprint}, may sign from now on.",
+        reason=reason,
+        about=(new.fingerprint,),
+    )
+    signers = [desk.signer, *([] if key.startswith("public:") and propose else [new]), *_others(desk, with_)]
+    if propose:
+        return proposed(proposal, signers, propose, as_json=as_json)
+    return stored(desk, proposal, signers, desk.signer, as_json=as_json)
 
 
 @keys_app.command()
@@ -135,13 +164,16 @@ def revoke(
         ),
     ] = None,
     with_: With = None,
+    propose: Propose = None,
     as_json: Json = False,
 ) -> int:
     """Revoke a key that was lost or stolen. Another key signs that; put one in its place first."""
     from muniment.cli.desk import desk_of
+    from muniment.cli.key_changes import proposed, stored
     from muniment.cli.reading import instant
     from muniment.evidence import UsageError
     from muniment.evidence.store import rotation
+    from muniment.evidence.store.proposal import Proposal
 
     desk = desk_of(context)
     if desk.signer.fingerprint == fingerprint:
@@ -152,9 +184,18 @@ def revoke(
     changed = rotation.without(
         desk.store.trusts()[-1], fingerprint, at, since=instant(since, desk) if since else at, reason=reason
     )
-    subject = f"Keys, version {changed.version}: {fingerprint} is revoked"
-    desk.store.change_keys(changed, [desk.signer, *_others(desk, with_)], desk.signer, at=at, subject=subject)
-    return _changed(desk, desk.signer, f"{fingerprint} is revoked.", reason, (fingerprint,), as_json=as_json)
+    proposal = Proposal(
+        changed=changed,
+        at=at,
+        subject=f"Keys, version {changed.version}: {fingerprint} is revoked",
+        message=f"{fingerprint} is revoked.",
+        reason=reason,
+        about=(fingerprint,),
+    )
+    signers = [desk.signer, *_others(desk, with_)]
+    if propose:
+        return proposed(proposal, signers, propose, as_json=as_json)
+    return stored(desk, proposal, signers, desk.signer, as_json=as_json)
 
 
 @keys_app.command()
@@ -162,6 +203,7 @@ def pin(context: typer.Context, as_json: Json = False) -> int:
     """Pin the newest version of the keys, if the store proves it from the one that is pinned."""
     from muniment.cli.console import print_json, result
     from muniment.cli.desk import desk_of
+    from muniment.cli.key_changes import write_pin
     from muniment.evidence.errors import IntegrityError
     from muniment.evidence.store import verify_store
 
@@ -176,7 +218,7 @@ def pin(context: typer.Context, as_json: Json = False) -> int:
             code=first.code,
         )
     trust = desk.store.trust()
-    _write_pin(desk, trust)
+    write_pin(desk, trust)
     if as_json:
         print_json("muniment.pin/1", version=trust.version, path=str(desk.workspace.trust_path))
     else:
@@ -188,56 +230,6 @@ def _others(desk: "Desk", references: Sequence[str] | None) -> "list[Signer]":
     from muniment.evidence.store.keyring import signer_at
 
     return [signer_at(each, desk.root) for each in references or ()]
-
-
-def _changed(desk: "Desk", signer: "Signer", words: str, reason: str, about: Sequence[str], *, as_json: bool) -> int:
-    """Pin the version that this side has just made, enter why, have it anchored, and say what changed."""
-    from muniment.cli.anchoring import anchor_head
-    from muniment.cli.console import print_json, result, tell_error, visible
-    from muniment.cli.deciding import made
-
-    trust = desk.store.trust()
-    _write_pin(desk, trust)
-    at = desk.clock()
-    desk.store.decide(made(at, desk.actor(), "key.rotated", reason, about), signer=signer, at=at)
-    for fault in anchor_head(desk):
-        tell_error(fault, as_json=False)
-    if as_json:
-        print_json("muniment.keys-change/1", version=trust.version, message=words)
-    else:
-        result().print(visible(words))
-        result().print(f"Version {trust.version} of the keys is pinned in {desk.workspace.trust_path}.")
-    return 0
-
-
-def _write_pin(desk: "Desk", trust: "Trust") -> None:
-    path = desk.workspace.trust_path
-    new = path.with_name(path.name + ".new")
-    trust.dump(new)
-    new.replace(path)
-
-
-def _made(path: Path, name: str) -> "Signer":
-    """The key at this path: a new one, or the one that a rotation which was broken off has left."""
-    from muniment.evidence.store import Signer
-
-    return Signer.load(path) if path.exists() else Signer.generate(path, name=name)
-
-
-def _put_in_place(path: Path, new: Path | None, *, destroy: bool) -> Path | None:
-    """The new key takes the name of the old one, which goes aside or is destroyed; gives where the old one lies now.
-
-    At no time is there no key at `path`: whatever breaks this off, running the command again finishes it.
-    """
-    from muniment.evidence.store.keys import aside, destroyed, put
-
-    old = path
-    if new is not None:
-        old = aside(path)
-        put(new, path)
-    if destroy:
-        destroyed(old)
-    return None if destroy else old
 
 
 def _state(key: "TrustedKey", now: datetime) -> str:

@@ -4,6 +4,7 @@
     ssh-agent:SHA256:…              the agent at SSH_AUTH_SOCK holds it; by fingerprint, by comment, or as the only one
     program:/usr/local/bin/signer   a program of yours: `signer public` prints `ssh-ed25519 AAAA… name`; `signer sign`
                                     reads the bytes on stdin and prints the 64 bytes of the signature in base64
+    public:bob.pub                  a public half only: its key can be proposed here, and signs elsewhere
 
 What an agent or a program gives is held against the public key before it is used: a wrong signature is never stored.
 """
@@ -59,7 +60,29 @@ def signer_at(reference: str, base: Path) -> Signer:
         return _agent_signer(place)
     if kind == "program":
         return _program_signer(base / Path(place).expanduser())
+    if kind == "public":
+        return _public_half(base / Path(place).expanduser())
     return Signer.load(base / Path(reference.removeprefix("file:")).expanduser())
+
+
+def _public_half(path: Path) -> OutsideSigner:
+    try:
+        public, name = _public_line(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise StoreFault(
+            f"this is no public half of a key: {why}", where=str(path), code="store.key_malformed"
+        ) from error
+
+    def ask(_: bytes) -> bytes:
+        raise StoreFault(
+            f"the private half of {fingerprint(public)} is elsewhere",
+            where=str(path),
+            mend="propose the change with --propose FILE, and have the file signed where the key is",
+            code="store.key_refused",
+        )
+
+    return OutsideSigner(public, name or path.stem, ask, str(path))
 
 
 def _agent_signer(wanted: str) -> OutsideSigner:
@@ -142,11 +165,8 @@ def _strings(data: bytes) -> list[bytes]:
 
 
 def _program_signer(path: Path) -> OutsideSigner:
-    said = _run(path, "public", b"").decode("utf-8", "replace").strip()
-    kind, _, rest = said.partition(" ")
-    encoded, _, name = rest.partition(" ")
     try:
-        public = from_openssh(f"{kind} {encoded}")
+        public, name = _public_line(_run(path, "public", b"").decode("utf-8", "replace"))
     except ValueError as error:
         raise StoreFault(
             f"`{path.name} public` does not print a public key: {error}", where=str(path), code="store.key_malformed"
@@ -161,6 +181,13 @@ def _program_signer(path: Path) -> OutsideSigner:
             ) from error
 
     return OutsideSigner(public, name or path.name, ask, str(path))
+
+
+def _public_line(line: str) -> tuple[bytes, str]:
+    """The key and the name of `ssh-ed25519 AAAA… name`."""
+    kind, _, rest = line.strip().partition(" ")
+    encoded, _, name = rest.partition(" ")
+    return from_openssh(f"{kind} {encoded}"), name
 
 
 def _run(path: Path, word: str, stdin: bytes) -> bytes:

@@ -153,7 +153,7 @@ class Store:
                 pages={layout.trust_path(changed.version): [line]},
                 runs=self._log.head().runs,
                 files={layout.trust_path(changed.version, layout.SIGNATURES): signatures},
-                cosigners=tuple(each for each in before if each.public != writer.public)[:1],
+                cosigners=() if any(each.public == writer.public for each in before) else tuple(before[:1]),
             )
             self._commit(writing_, draft, self._log.head())
             return changed
