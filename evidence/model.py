@@ -6,14 +6,14 @@ integers beyond 2^53 - 1, keys outside the Basic Multilingual Plane, lone surrog
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, model_validator
 
-from muniment.evidence.spelling import quickly_spelled
+from muniment.evidence.spelling import quickly_spelled, quickly_spelled_lines
 
 _LARGEST_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3 and RFC 7493 section 2.2
 
@@ -46,6 +46,16 @@ def canonical(value: Any) -> bytes:
     except (TypeError, orjson.JSONEncodeError) as error:
         _refuse_the_uncertain(plain, "$")
         raise ValueError(f"not plain JSON: {error}") from error
+
+
+def canonical_lines(values: "Sequence[Frozen]") -> list[bytes]:
+    """The RFC 8785 bytes of each of some models of one class; for many of them, faster than one call for each.
+
+    Raises:
+        ValueError: as `canonical`; it does not say which of them it is about.
+    """
+    quick = quickly_spelled_lines(values, _is_certain)
+    return [canonical(value) for value in values] if quick is None else quick
 
 
 def digest(data: bytes) -> str:

@@ -6,7 +6,7 @@ spelled by pydantic, field by field.
 """
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache, cached_property
@@ -17,6 +17,7 @@ from pydantic import BaseModel, JsonValue
 
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_STRICT_INTEGER
 _PLAIN = frozenset({str, int, bool, type(None)})
+_BREAK = orjson.Fragment(b"\n")
 
 Check = Callable[[Any], bool]
 _Take = Callable[[BaseModel], dict[str, Any]]
@@ -31,31 +32,55 @@ def quickly_spelled(model: BaseModel, is_certain: Check) -> bytes | None:
 
     `is_certain` says of a JSON value whether it has one spelling only.
     """
-    takes = _takes(type(model), is_certain)
+    return _spelled(model, type(model), is_certain)
+
+
+def quickly_spelled_lines(models: Sequence[BaseModel], is_certain: Check) -> list[bytes] | None:
+    """The canonical bytes of each of some models of one class; None where those of one of them are not certain.
+
+    To spell one takes orjson as long to begin as to do, so all are spelled as one list, with a line break after each.
+    JSON without white space holds no line break of its own: in a text it is written as an escape (RFC 8259 section 7).
+    """
+    if not models:
+        return []
+    listed: list[Any] = [_BREAK] * (2 * len(models))
+    listed[::2] = models
+    spelled = _spelled(listed, type(models[0]), is_certain)
+    return None if spelled is None else spelled[1 : -len(b",\n]")].split(b",\n,")
+
+
+def _spelled(value: Any, kind: type[BaseModel], is_certain: Check) -> bytes | None:
+    """`value` holds models of `kind` and what these hold."""
+    takes = _takes(kind, is_certain)
     if takes is None:
         return None
 
-    def fields(value: Any) -> dict[str, Any]:
-        return takes[type(value)](value)  # a type that no field names is a KeyError
+    def fields(model: Any) -> dict[str, Any]:
+        take = takes[type(model)]  # a type that no field names is a KeyError
+        return take(model) if take else model.__dict__
 
     try:
-        return orjson.dumps(model, default=fields, option=_OPTIONS)
+        return orjson.dumps(value, default=fields, option=_OPTIONS)
     except TypeError:  # orjson's own error is one, with that of `fields` behind it
         return None
 
 
 @cache
-def _takes(root: type[BaseModel], is_certain: Check) -> dict[type, _Take] | None:
-    """For each class of model that `root` can hold, how its fields are taken; None where one of them is too much."""
-    takes: dict[type, _Take] = {}
+def _takes(root: type[BaseModel], is_certain: Check) -> dict[type, _Take | None] | None:
+    """For each class of model that `root` can hold, how its fields are taken; None where one of them is too much.
+
+    A class whose fields are taken as they stand has None in the place of a function.
+    """
+    takes: dict[type, _Take | None] = {}
     waiting = [root]
     while waiting:
         kind = waiting.pop()
         if kind in takes:
             continue
         found: set[type[BaseModel]] = set()
-        take = _take(kind, is_certain, found)
-        if take is None:
+        try:
+            take = _take(kind, is_certain, found)
+        except _UncertainError:
             return None
         takes[kind] = take
         waiting += found
@@ -63,20 +88,26 @@ def _takes(root: type[BaseModel], is_certain: Check) -> dict[type, _Take] | None
 
 
 def _take(kind: type[BaseModel], is_certain: Check, models: set[type[BaseModel]]) -> _Take | None:
+    """How the fields of a class are taken; None: as they stand.
+
+    Raises:
+        _UncertainError: this way of spelling is not made for the class.
+    """
     marks = kind.__pydantic_decorators__
     if marks.field_serializers or marks.model_serializers or marks.computed_fields:
-        return None
+        raise _UncertainError(kind.__name__)
     if kind.model_config.get("extra") != "forbid":
-        return None
+        raise _UncertainError(kind.__name__)
+    instants: list[str] = []
     checks: list[tuple[str, Check]] = []
     renamed: list[tuple[str, str]] = []
     optional: list[tuple[str, Check]] = []
     for name, field in kind.model_fields.items():
         needs = _needs(field.annotation, models)
         if needs is None or field.exclude:
-            return None
+            raise _UncertainError(name)
         if datetime in needs:
-            checks.append((name, _is_utc))
+            instants.append(name)
         if dict in needs:
             checks.append((name, _has_certain_keys))
         if JsonValue in needs:
@@ -86,15 +117,22 @@ def _take(kind: type[BaseModel], is_certain: Check, models: set[type[BaseModel]]
             renamed.append((name, alias))
         if field.exclude_if is not None:
             optional.append((name, field.exclude_if))
+    names = tuple(kind.model_fields)
     kept = any(isinstance(each, cached_property) for base in kind.__mro__ for each in vars(base).values())
+    if not (instants or checks or renamed or optional or kept):
+        return None
 
     def take(model: BaseModel) -> dict[str, Any]:
         values = model.__dict__
+        for name in instants:
+            instant = values[name]
+            if instant is not None and instant.tzinfo is not UTC:
+                raise _UncertainError(name)
         for name, holds in checks:
             if not holds(values[name]):
                 raise _UncertainError(name)
         if kept:
-            values = {name: values[name] for name in kind.model_fields}
+            values = {name: values[name] for name in names}
         elif renamed or optional:
             values = values.copy()
         for name, alias in renamed:
@@ -142,10 +180,6 @@ def _joined(parts: tuple[Any, ...], models: set[type[BaseModel]]) -> frozenset[A
             return None
         needs |= inner
     return needs
-
-
-def _is_utc(value: datetime | None) -> bool:
-    return value is None or value.tzinfo is UTC
 
 
 def _has_certain_keys(value: dict[str, Any] | None) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, inspect, select
 
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.index.database import Database, load
+from muniment.evidence.index.fresh import batches_of
 from muniment.evidence.index.rows import (
     CONTROLS,
     RECORDS,
@@ -211,14 +212,18 @@ def _copy(connection: Connection, store: "Store", first: int, head: "Checkpoint"
     """Add the rows of all leaves from `first` to the head; gives the number of records."""
     known = {(row.check, row.subject): row.leaf for row in connection.execute(select(SERIES))}
     copied = 0
-    for batch in batches(_before(head.size, store.lines(since=first)), known):
+    written = store.written(first, head)
+    new = (
+        batches(_before(head.size, store.lines(since=first)), known) if written is None else batches_of(written, known)
+    )
+    for batch in new:
         load(connection, SERIES, batch.series)
         load(connection, RECORDS, batch.records)
         load(connection, CONTROLS, batch.controls)
         copied += len(batch.records)
         if progress is not None:
             progress(batch.last + 1, head.size)
-    runs = list(_begun(store, first, head.size))
+    runs = list(_begun(store, first, head.size)) if written is None else [written.run]
     known_open = [run.start.run for run in runs if run.start.previous_size < first]
     connection.execute(delete(RUNS).where(RUNS.c.run.in_(known_open)))
     load(connection, RUNS, [run_row(run, head.size) for run in runs])

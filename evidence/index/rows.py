@@ -23,9 +23,9 @@ Series: TypeAlias = tuple[str, str]  # a check and a subject
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_BATCH = 1_000
+BATCH = 1_000
 _STATUSES = {status.value: status for status in Status}
-_NUL = b"\\u0000"
+NUL = b"\\u0000"
 _GIVEN = {"autoincrement": False}  # the number comes from the store
 
 
@@ -189,7 +189,7 @@ def batches(lines: Iterable[tuple[int, int, bytes]], known: Mapping[Series, int]
     for run, leaf, line in lines:
         try:
             record = orjson.loads(line)
-            if _NUL in line:
+            if NUL in line:
                 record = _without_nul(record)
             digested = digest(line)
             series = record["check"], record["subject"]
@@ -201,7 +201,7 @@ def batches(lines: Iterable[tuple[int, int, bytes]], known: Mapping[Series, int]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             where = f"leaf {leaf} of run {run}"
             raise IntegrityError("this is not an EvidenceRecord", where=where, code="file.malformed") from error
-        if len(batch.records) == _BATCH:
+        if len(batch.records) == BATCH:
             yield batch
             batch = Batch()
     if batch.records:

@@ -53,6 +53,7 @@ class Composed:
 
     commit: str
     message: str
+    checkpoint: Checkpoint
     pack: Pack = field(repr=False)
 
 
@@ -81,7 +82,8 @@ def compose(
     files[draft.statement] = statement.sealed(
         Statement(subject=_subjects(files), predicate=entry), *draft.cosigners, signer
     )
-    files[CHECKPOINT] = signed_checkpoint(origin, after.size, after.root, signer).note.encode()
+    checkpoint = signed_checkpoint(origin, after.size, after.root, signer)
+    files[CHECKPOINT] = checkpoint.note.encode()
 
     pack = Pack()
     tree = pack.update_tree(files, trees, head.tree if head else None)
@@ -89,7 +91,7 @@ def compose(
     parents = (head.commit,) if head else ()
     unsigned = format_commit(tree, parents, identity(signer), int(at.timestamp()), message)
     commit = pack.add("commit", with_signature(unsigned, sshsig.sign(unsigned, signer)))
-    return Composed(commit, message, pack)
+    return Composed(commit, message, checkpoint, pack)
 
 
 def identity(signer: Signer) -> str:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from muniment.evidence.errors import StoreFault
 from muniment.evidence.store import layout
-from muniment.evidence.store.append import Draft, Head, compose, identity
+from muniment.evidence.store.append import Composed, Draft, Head, compose, identity
 from muniment.evidence.store.failpoint import reach
 from muniment.evidence.store.keys import Signer, Trust
 from muniment.evidence.store.lock import clear_leftovers, locked, unwritable
@@ -42,8 +42,8 @@ class Writing:
     operation: str
     lock: int
 
-    def commit(self, draft: Draft, head: Head | None) -> None:
-        """Steps 4 to 8.
+    def commit(self, draft: Draft, head: Head | None) -> Composed:
+        """Steps 4 to 8; gives what was committed.
 
         Raises:
             StoreFault: the disk is full or read-only, or git refuses. Nothing of the draft is seen.
@@ -68,6 +68,7 @@ class Writing:
             self.reached("synced")
         except OSError as error:
             raise unwritable(error, folder) from error
+        return composed
 
     def reached(self, step: str) -> None:
         """A step is done."""

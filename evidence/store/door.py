@@ -4,10 +4,10 @@ A record belongs to the plan of its run, one record to a task; it is small enoug
 no secret, nor personal data that the task's collector did not declare (`sensitive.py`). The same holds for the plan.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from muniment.evidence.errors import RecordRefused, UsageError
-from muniment.evidence.model import canonical
+from muniment.evidence.model import canonical, canonical_lines
 from muniment.evidence.record import EvidenceRecord, Plan, Start, record_id
 from muniment.evidence.sensitive import Declarations, may_hold_any, sightings
 from muniment.evidence.store.layout import RECORD_BYTES
@@ -16,8 +16,10 @@ _NOTHING: Declarations = {}
 _TOGETHER = 50  # records whose bytes are searched at once, because to begin a search costs as much as to go on with it
 
 
-def admitted(start: Start, records: Sequence[EvidenceRecord], missing: Sequence[str]) -> list[bytes]:
-    """The canonical bytes of the records, in the order of the plan.
+def admitted(
+    start: Start, records: Sequence[EvidenceRecord], missing: Sequence[str]
+) -> tuple[list[EvidenceRecord], list[bytes]]:
+    """The records in the order of the plan, and the canonical bytes of each.
 
     Args:
         start: the run that they belong to.
@@ -28,24 +30,26 @@ def admitted(start: Start, records: Sequence[EvidenceRecord], missing: Sequence[
         RecordRefused: with the id of the record in `where`.
     """
     places = {task.id: place for place, task in enumerate(start.plan.tasks, start=1)}
-    year = start.plan.planned.year
+    year, run = start.plan.planned.year, start.run
     by_place: dict[int, EvidenceRecord] = {}
     for record in records:
         place = places.get(record.task)
-        if place is None or record.id != record_id(year, start.run, place):
-            raise _refused("record.foreign", record, f"it does not belong to run {start.run}, task {record.task!r}")
+        if place is None or record.id != record_id(year, run, place):
+            raise _refused("record.foreign", record, f"it does not belong to run {run}, task {record.task!r}")
         if place in by_place:
             raise _refused("record.duplicate", record, f"task {record.task!r} has a record already")
         by_place[place] = record
-    _refuse_holes(start, by_place, missing, places)
+    _refuse_holes(by_place, missing, places, run)
     ordered = [by_place[place] for place in sorted(by_place)]
-    lines = [_spelled(record) for record in ordered]
-    for first in range(0, len(lines), _TOGETHER):
-        some = slice(first, first + _TOGETHER)
-        if may_hold_any(b"\n".join(lines[some])):
-            for record, line in zip(ordered[some], lines[some], strict=True):
+    lines: list[bytes] = []
+    for first in range(0, len(ordered), _TOGETHER):
+        some = ordered[first : first + _TOGETHER]
+        spelled = _spelled_together(some)
+        if may_hold_any(b"\n".join(spelled)):
+            for record, line in zip(some, spelled, strict=True):
                 _refuse_secrets(record, line, start.plan.tasks[places[record.task] - 1].declared)
-    return lines
+        lines += spelled
+    return ordered, lines
 
 
 def admitted_plan(plan: Plan, line: bytes) -> None:
@@ -84,6 +88,15 @@ def line_of(record: EvidenceRecord, declared: Declarations = _NOTHING) -> bytes:
     return line
 
 
+def _spelled_together(records: Sequence[EvidenceRecord]) -> list[bytes]:
+    """The canonical bytes of each record; if one is to be refused, it is found by spelling them one by one."""
+    try:
+        lines = canonical_lines(records)
+    except ValueError:
+        return [_spelled(record) for record in records]
+    return lines if max(map(len, lines)) <= RECORD_BYTES else [_spelled(record) for record in records]
+
+
 def _spelled(record: EvidenceRecord) -> bytes:
     """The canonical bytes of a record, if it has any and they are not too many."""
     try:
@@ -103,7 +116,7 @@ def _refuse_secrets(record: EvidenceRecord, line: bytes, declared: Declarations)
 
 
 def _refuse_holes(
-    start: Start, by_place: dict[int, EvidenceRecord], missing: Sequence[str], places: dict[str, int]
+    by_place: Mapping[int, EvidenceRecord], missing: Sequence[str], places: Mapping[str, int], run: int
 ) -> None:
     """Every task has a record or is listed as missing, never both."""
     listed = set(missing)
@@ -113,7 +126,7 @@ def _refuse_holes(
     wrong = ", ".join(sorted(holes ^ listed)[:5]) or "a task is listed twice"
     raise RecordRefused(
         f"planned and got do not meet: {wrong}",
-        where=f"run {start.run}",
+        where=f"run {run}",
         mend="list each task without a record as missing, and only those",
         code="record.missing",
     )

@@ -29,7 +29,7 @@ from muniment.evidence.record import (
     count_by_status,
 )
 from muniment.evidence.store import anchor, deciding, layout
-from muniment.evidence.store.append import Draft, Head
+from muniment.evidence.store.append import Composed, Draft, Head
 from muniment.evidence.store.commit import Writing, refuse_foreign_key, writing
 from muniment.evidence.store.door import admitted, admitted_plan
 from muniment.evidence.store.keys import Signer, Trust, trust_in
@@ -39,6 +39,7 @@ from muniment.evidence.store.merkle import ConsistencyProof, InclusionProof, lea
 from muniment.evidence.store.note import Checkpoint
 from muniment.evidence.store.rotation import StoredTrust, change_faults, signed_change
 from muniment.evidence.store.statement import SUFFIX
+from muniment.evidence.store.written import Written
 
 _ID = re.compile(r"EV-\d{4}-(\d{6,})-\d{4,}")
 
@@ -50,6 +51,8 @@ class Store:
         self.path = log.path
         self.origin = origin
         self._log = log
+        self._begun_by: dict[str, str] = {}  # run id → commit of each start that waits for its end
+        self._written: Written | None = None
 
     @classmethod
     def create(cls, path: Path, *, origin: str, signer: Signer, at: datetime) -> "Store":
@@ -192,7 +195,7 @@ class Store:
                 pages={f"{folder}/{layout.START}": [line]},
                 runs=start.run,
             )
-            self._commit(writer, draft, head)
+            self._begun_by[run_id] = self._commit(writer, draft, head).commit
             return start
 
     def finish(
@@ -225,7 +228,7 @@ class Store:
             StoreFault: the store cannot be written now, the run was not begun here, or it has ended otherwise.
             IntegrityError: the head is not what was signed.
         """
-        lines = admitted(start, records, missing)
+        ordered, lines = admitted(start, records, missing)
         if missing and not reason:
             raise RecordRefused(
                 "tasks are missing and nobody says why",
@@ -255,8 +258,21 @@ class Store:
                 runs=head.runs,
                 leaf_hashes=f"{folder}/{layout.LEAVES}",
             )
-            self._commit(writer, draft, head)
+            composed = self._commit(writer, draft, head)
+            begun = self._begun_by.pop(start.run_id, None)
+            if begun is not None:
+                leaves = range(head.checkpoint.size, composed.checkpoint.size)
+                run = StoredRun(start, end, (begun, composed.commit), leaves)
+                self._written = Written(run, composed.checkpoint, ordered, lines)
             return end
+
+    def written(self, since: int, head: Checkpoint) -> Written | None:
+        """What was appended from the leaf `since` on up to `head`, if it is the run that was finished here last.
+
+        It is given once, and not kept any longer.
+        """
+        written, self._written = self._written, None
+        return written if written is not None and written.is_all_since(since, head, self.history()) else None
 
     def decide(self, *decisions: Decision, signer: Signer, at: datetime) -> tuple[StoredDecision, ...]:
         """Append decisions, in one commit. The same decisions of the same instant again give those that are there.
@@ -366,13 +382,14 @@ class Store:
         """
         return self._log.leaves().consistency(size)
 
-    def _commit(self, writer: Writing, draft: Draft, head: Head) -> None:
+    def _commit(self, writer: Writing, draft: Draft, head: Head) -> Composed:
         """Commit, together with the anchors of earlier checkpoints that wait to be stored."""
         tokens = anchor.waiting(self.path)
         files = anchor.stored_under(tokens, utc(writer.at))
         new = {path: data for path, data in files.items() if self._log.find(path) is None}
-        writer.commit(replace(draft, files={**draft.files, **new}), head)
+        composed = writer.commit(replace(draft, files={**draft.files, **new}), head)
         anchor.forget(self.path, tokens)
+        return composed
 
     def _begun(self, plan: Plan, run_id: str) -> Start | None:
         """The run of this plan, if it was begun."""

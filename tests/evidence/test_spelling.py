@@ -10,9 +10,9 @@ from pydantic import Field, JsonValue, field_serializer
 
 from muniment.evidence import Actor, EvidenceRecord, Method, Observed, Origin, Span, Status, canonical, passed
 from muniment.evidence.decision import Decision
-from muniment.evidence.model import Frozen, Period, _is_certain
+from muniment.evidence.model import Frozen, Period, _is_certain, canonical_lines
 from muniment.evidence.record import Errored, Exclusion, Life, Population, Task
-from muniment.evidence.spelling import quickly_spelled
+from muniment.evidence.spelling import quickly_spelled, quickly_spelled_lines
 
 AT = datetime(2026, 11, 24, 3, 12, 33, 40, tzinfo=UTC)
 SPAN = Span(start=AT, end=AT + timedelta(seconds=1))
@@ -118,3 +118,23 @@ def test_what_has_no_certain_spelling_is_refused_inside_a_model_too(value: JsonV
 def test_a_whole_number_of_a_field_may_not_be_too_large() -> None:
     with pytest.raises(ValueError, match=r"\$\.counts\.a"):
         canonical(Renamed(counts={"a": 2**53}))
+
+
+def test_many_models_have_the_bytes_that_each_has_alone() -> None:
+    tricky = [
+        WHOLE.model_copy(update={"subject": text}) for text in ("a\n,b", ",\n,", '","', "\\n", "", "]", "\r\u2028")
+    ]
+    assert quickly_spelled_lines(tricky, _is_certain) == canonical_lines(tricky) == [apart(each) for each in tricky]
+    assert canonical_lines([]) == []
+    assert canonical_lines([WHOLE]) == [canonical(WHOLE)]
+
+
+def test_one_model_among_many_that_is_not_certain_leaves_all_to_pydantic() -> None:
+    shifted = WHOLE.model_copy(update={"recorded": AT.astimezone(timezone(timedelta(hours=1)))})
+    assert quickly_spelled_lines([WHOLE, shifted], _is_certain) is None
+    assert canonical_lines([WHOLE, shifted]) == [apart(WHOLE), apart(shifted)]
+    assert canonical_lines([Kept(name="a"), Odd(name="a")]) == [b'{"name":"a"}', b'{"name":"A"}']
+    with pytest.raises(ValueError, match="float"):
+        canonical_lines(
+            [WHOLE, WHOLE.model_copy(update={"method": Method(collector="c", version="1", parameters={"a": 0.5})})]
+        )

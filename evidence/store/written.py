@@ -1,0 +1,31 @@
+"""The last run that a `Store` finished, as git took it in: the index copies its rows from here and reads nothing back.
+
+It holds exactly what is stored, and is used only while the log ends where it ends, with the same signed root. Whoever
+comes later, or through another `Store`, reads the log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from muniment.evidence.record import EvidenceRecord, StoredRun
+from muniment.evidence.store.log import LogEntry
+from muniment.evidence.store.note import Checkpoint
+
+
+@dataclass(frozen=True)
+class Written:
+    """A run, its records in leaf order with the canonical bytes of each, and the head of the log after it."""
+
+    run: StoredRun
+    head: Checkpoint
+    records: Sequence[EvidenceRecord] = field(repr=False)
+    lines: Sequence[bytes] = field(repr=False)
+
+    def is_all_since(self, since: int, head: Checkpoint, history: Sequence[LogEntry]) -> bool:
+        """Whether no other run appended anything from the leaf `since` on, up to this head of the log."""
+        began, leaves = self.run.start.previous_size, self.run.leaves
+        if self.head != head or not (since <= began or since == leaves.start):
+            return False
+        later = takewhile(lambda entry: entry.size > since, reversed(history))
+        return {entry.run for entry in later} <= {None, self.run.start.run}
