@@ -79,7 +79,7 @@ class Database:
         """
         try:
             loose = {
-                path.relative_to(self.folder).as_posix(): path.read_text("ascii", "replace").strip()
+                path.relative_to(self.folder).as_posix(): path.read_text("ascii", "replace").removesuffix("\n")
                 for path in (self.folder / "refs").rglob("*")
                 if path.is_file() and path.suffix != ".lock"
             }
@@ -176,7 +176,7 @@ class Database:
 
     def _loose_reference(self, name: str) -> str | None:
         path = self.folder / name
-        return path.read_text("ascii", "replace").strip() if path.is_file() else None
+        return path.read_text("ascii", "replace").removesuffix("\n") if path.is_file() else None
 
     def _packed_references(self) -> dict[str, str]:
         path = self.folder / "packed-refs"

@@ -6,10 +6,10 @@ leaves lead from the old root to the new; whether the run makes sense; whether c
 the same; and who signed the commit.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import orjson
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from muniment.evidence.decision import Decision, decision_id
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.model import digest
-from muniment.evidence.record import End, Start
+from muniment.evidence.record import End
 from muniment.evidence.store import layout, naming, sshsig, statement
 from muniment.evidence.store.anchor import Claim, Entered, Sighted
 from muniment.evidence.store.changes import Changes, changes_between
@@ -25,7 +25,16 @@ from muniment.evidence.store.database import Database, ObjectDamaged
 from muniment.evidence.store.fault import Fault, place, run_place
 from muniment.evidence.store.keys import Trust, TrustedKey
 from muniment.evidence.store.layout import FrontierFile, run_number
-from muniment.evidence.store.meaning import SeenRecord, end_faults, start_faults
+from muniment.evidence.store.meaning import (
+    SeenRecord,
+    SeenStart,
+    end_faults,
+    names_of,
+    schema_of,
+    seen_records,
+    seen_start,
+    start_faults,
+)
 from muniment.evidence.store.merkle import Frontier, leaf_hash, leaf_hashes
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit
@@ -58,7 +67,7 @@ class Examiner:
         self._gapped = False
         self._frontier: Frontier | None = Frontier()
         self._runs: int | None = 0
-        self._open: dict[int, Start] = {}
+        self._open: dict[int, SeenStart] = {}
         self.checkpoint: Checkpoint | None = None
         self.roots: dict[int, str] = {}
         self.records = 0
@@ -169,7 +178,7 @@ class Examiner:
     def _rewritten_page(self, run: int, path: str, old: str, new: str) -> Iterator[Fault]:
         try:
             before, after = self._database.read(old, "blob"), self._database.read(new, "blob")
-            names = [SeenRecord.of(orjson.loads(line)).id for line in layout.split(before)]
+            names = [record.id for record in seen_records(layout.split(before))]
         except (IntegrityError, ValueError):
             return  # the damage of the page itself was told where it was written
         yield from naming.altered(run, path, after, [leaf_hash(line) for line in layout.split(before)], names)
@@ -227,7 +236,7 @@ class Examiner:
         if start is None or end is None or not path.endswith(f"/{layout.END}"):
             return ()
         try:
-            return naming.record_names(start, End.model_validate_json(end))
+            return names_of(start, End.model_validate_json(end))
         except ValidationError:
             return ()
 
@@ -250,18 +259,21 @@ class Examiner:
         records: list[SeenRecord] = []
         for page, first, lines in leaves:
             holds_records = layout.is_record_page(page.path)
+            if holds_records:
+                with contextlib.suppress(ValueError):  # else each line is looked at by itself
+                    records += seen_records(lines)
+                    continue
             for at, line in enumerate(lines):
                 try:
-                    leaf = orjson.loads(line)
-                    schema = leaf.get("schema") if isinstance(leaf, dict) else None
+                    schema = schema_of(line)
                     if schema == "muniment.record/1" and holds_records:
-                        records.append(SeenRecord.of(leaf))
+                        records += seen_records([line])
                     elif schema == "muniment.start/1":
                         yield from self._begin(line, page.path, first + at)
                     elif schema == "muniment.end/1":
                         yield from self._end(End.model_validate_json(line), page.path, records, whole=whole)
                     elif schema == "muniment.log/1" or schema == "muniment.root/1":
-                        yield from self._genesis(leaf, line, page.path, _line_place(page, at))
+                        yield from self._genesis(line, page.path, _line_place(page, at))
                     elif schema == "muniment.decision/1":
                         self._decision(Decision.model_validate_json(line), first + at)
                     else:
@@ -276,7 +288,7 @@ class Examiner:
             self.sighted.claims.append(Claim(leaves[0][1], oldest.recorded, f"record {oldest.id}"))
 
     def _begin(self, line: bytes, path: str, leaf: int) -> Iterator[Fault]:
-        start = Start.model_validate_json(line)
+        start = seen_start(line)
         expected = None if self._runs is None else self._runs + 1
         root = self.roots.get(leaf)
         yield from start_faults(line, start, path, expected, leaf, root)
@@ -296,14 +308,15 @@ class Examiner:
         self.decisions += 1
         self.sighted.claims.append(Claim(leaf, decision.at, f"decision {decision_id(decision.at.year, leaf)}"))
 
-    def _genesis(self, leaf: dict[str, Any], line: bytes, path: str, where: str) -> Iterator[Fault]:
+    def _genesis(self, line: bytes, path: str, where: str) -> Iterator[Fault]:
         """The two leaves of the first commit, which say whose log this is; later ones change the keys."""
         if self.checkpoint is not None and (layout.trust_version(path) or 1) == 1:
             yield Fault("root.changed", where, "origin or keys were changed, but not by a new version of the keys")
         elif path == layout.ROOT:
             self._root = StoredTrust(Trust.model_validate_json(line), line)
-        if leaf.get("origin") != self.trust.origin:
-            yield Fault("log.origin", where, f"this is the log of {leaf.get('origin')}, not {self.trust.origin}")
+        origin = orjson.loads(line).get("origin")
+        if origin != self.trust.origin:
+            yield Fault("log.origin", where, f"this is the log of {origin}, not {self.trust.origin}")
 
     def _rekey(self, covering: Statement, files: dict[str, _File]) -> Iterator[Fault]:
         """A new version of the keys holds from its own commit on, if it follows the one before."""

@@ -23,13 +23,14 @@ second time finds its run by reading one folder.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
 from muniment.evidence.errors import IntegrityError
-from muniment.evidence.model import Digest, Frozen, Instant
-from muniment.evidence.record import End, Plan, Start
+from muniment.evidence.model import Digest, Frozen, Instant, utc
+from muniment.evidence.record import End, Start
 from muniment.evidence.store.merkle import Frontier
 
 BRANCH = "refs/heads/evidence"
@@ -103,14 +104,14 @@ def trust_version(path: str) -> int | None:
     return 1 if path == ROOT else int(match[1]) if match else None
 
 
-def run_folder(start: Start) -> str:
-    """`runs/2026/11/24/000123-1f3a9c2e7b10`."""
-    return f"{day_folder(start.plan)}/{start.run:06d}-{start.run_id[:RUN_ID_DIGITS]}"
+def run_folder(planned: datetime, run: int, run_id: str) -> str:
+    """`runs/2026/11/24/000123-1f3a9c2e7b10`, by the instant of the plan, number and id of the run."""
+    return f"{day_folder(planned)}/{run:06d}-{run_id[:RUN_ID_DIGITS]}"
 
 
-def day_folder(plan: Plan) -> str:
+def day_folder(planned: datetime) -> str:
     """`runs/2026/11/24`: the day of the plan in UTC."""
-    return f"{RUNS}/{plan.planned:%Y/%m/%d}"
+    return f"{RUNS}/{utc(planned):%Y/%m/%d}"
 
 
 def run_number(path: str) -> int | None:
@@ -161,7 +162,10 @@ def leaf_hashes(listed: bytes) -> list[bytes]:
         IntegrityError: it holds something else.
     """
     try:
-        return [bytes.fromhex(line.decode("ascii")) for line in split(listed)]
+        hashes = bytes.fromhex(listed.decode("ascii"))  # which passes over the newlines
+        if listed != b"".join([hashes[at : at + 32].hex().encode() + b"\n" for at in range(0, len(hashes), 32)]):
+            raise ValueError("not one hash a line")
+        return [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
     except ValueError as error:
         raise IntegrityError("it does not list leaf hashes", where=LEAVES, code="leaves.malformed") from error
 

@@ -7,43 +7,114 @@ record that nobody planned or that was dropped without being listed.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Literal
 
-from muniment.evidence.model import digest, utc
-from muniment.evidence.record import End, Start
+import msgspec
+
+from muniment.evidence.model import digest
+from muniment.evidence.record import End
 from muniment.evidence.store.fault import Fault, place, run_place
 from muniment.evidence.store.layout import run_folder
 from muniment.evidence.store.naming import record_names
 from muniment.evidence.verdict import Status
 
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
-class SeenRecord(NamedTuple):
-    """What is looked at of a record: who it is, and what it came to. A tuple, because there are so many."""
 
+class _Leaf(msgspec.Struct):
+    schema: str | None = None
+
+
+class _Judged(msgspec.Struct, gc=False):
+    status: str
+
+
+class _Observed(msgspec.Struct, gc=False, tag_field="kind", tag="observed"):
+    verdict: _Judged
+
+
+class _Errored(msgspec.Struct, gc=False, tag_field="kind", tag="errored"):
+    pass
+
+
+class SeenRecord(msgspec.Struct, gc=False):
+    """What is looked at of a record: who it is, and what it came to. The rest is passed over, because it is so much."""
+
+    schema: Literal["muniment.record/1"]
     id: str
     task: str
-    status: str
-    errored: bool
-    recorded: datetime
+    recorded: _Moment
+    outcome: _Observed | _Errored
 
-    @classmethod
-    def of(cls, record: dict[str, Any]) -> "SeenRecord":
-        """Take it from the JSON of a record.
+    @property
+    def errored(self) -> bool:
+        """Whether the look failed."""
+        return isinstance(self.outcome, _Errored)
 
-        Raises:
-            ValueError: it is not one.
-        """
-        try:
-            outcome = record["outcome"]
-            errored = outcome["kind"] == "errored"
-            status = Status.INCONCLUSIVE.value if errored else outcome["verdict"]["status"]
-            return cls(record["id"], record["task"], status, errored, utc(datetime.fromisoformat(record["recorded"])))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"it lacks {error}") from error
+    @property
+    def status(self) -> str:
+        """The status of its verdict; a look that failed decides nothing."""
+        return self.outcome.verdict.status if isinstance(self.outcome, _Observed) else Status.INCONCLUSIVE.value
+
+
+class _Planned(msgspec.Struct, gc=False):
+    id: str
+
+
+class _Plan(msgspec.Struct):
+    planned: _Moment
+    tasks: list[_Planned]
+
+
+class SeenStart(msgspec.Struct):
+    """What is looked at of the start of a run."""
+
+    schema: Literal["muniment.start/1"]
+    plan: _Plan
+    run: int
+    run_id: str
+    previous_size: int
+    previous_root: str
+
+
+_leaf = msgspec.json.Decoder(_Leaf)
+_record = msgspec.json.Decoder(SeenRecord)
+_start = msgspec.json.Decoder(SeenStart)
+
+
+def schema_of(line: bytes) -> str | None:
+    """Which kind of leaf is on a line, if it says so.
+
+    Raises:
+        ValueError: it is no JSON object in UTF-8.
+    """
+    line.decode()
+    return _leaf.decode(line).schema
+
+
+def seen_records(lines: Sequence[bytes]) -> list[SeenRecord]:
+    """The records on some lines.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    if not all(map(bytes.isascii, lines)):
+        for line in lines:
+            line.decode()  # what is passed over is not looked at, and has to be UTF-8 as well
+    return [_record.decode(line) for line in lines]
+
+
+def seen_start(line: bytes) -> SeenStart:
+    """The start of a run on a line.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _start.decode(line)
 
 
 def start_faults(
-    line: bytes, start: Start, path: str, expected_run: int | None, size: int, root: str | None
+    line: bytes, start: SeenStart, path: str, expected_run: int | None, size: int, root: str | None
 ) -> Iterator[Fault]:
     """A start, as it stands on its line, follows the one before it and says truly what the log was.
 
@@ -55,18 +126,23 @@ def start_faults(
         yield Fault("run.number", where, f"run {expected_run} should begin here, not run {start.run}: {missing}")
     if start.run_id != _run_id(line):
         yield Fault("run.plan", where, "the run id is not that of the plan: the plan was changed")
-    if path.rpartition("/")[0] != run_folder(start):
+    if path.rpartition("/")[0] != run_folder(start.plan.planned, start.run, start.run_id):
         yield Fault("run.folder", where, "it lies in the folder of another run")
     if start.previous_size != size or root not in (None, start.previous_root):
         yield Fault("run.previous", where, "it does not follow the log as it was")
 
 
-def end_faults(start: Start, end: End, records: Sequence[SeenRecord], path: str) -> Iterator[Fault]:
+def names_of(start: SeenStart, end: End) -> tuple[str, ...]:
+    """The ids of a run's records, in the order in which they are stored."""
+    return record_names(start.plan.planned.year, start.run, [task.id for task in start.plan.tasks], end)
+
+
+def end_faults(start: SeenStart, end: End, records: Sequence[SeenRecord], path: str) -> Iterator[Fault]:
     """Planned against got: each task has its record or is listed as missing, and the counts are true."""
     run = run_place(start.run)
     if (end.run, end.run_id) != (start.run, start.run_id):
         yield Fault("run.end", place(run, path), f"it ends run {end.run}, not run {start.run}")
-    names, missing = record_names(start, end), set(end.missing)
+    names, missing = names_of(start, end), set(end.missing)
     planned = list(zip(names, (task.id for task in start.plan.tasks if task.id not in missing), strict=True))
     found = [(record.id, record.task) for record in records]
     if planned != found:

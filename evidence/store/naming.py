@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 
-from muniment.evidence.record import End, Start, record_id
+from muniment.evidence.record import End, record_id
 from muniment.evidence.store.fault import Fault, place, run_place
 from muniment.evidence.store.layout import split
 from muniment.evidence.store.merkle import leaf_hash
 
 
-def record_names(start: Start, end: End) -> tuple[str, ...]:
+def record_names(year: int, run: int, tasks: Sequence[str], end: End) -> tuple[str, ...]:
     """The ids of a run's records in the order in which they are stored: that of the plan, without the missing ones."""
     missing = set(end.missing)
-    common = record_id(start.plan.planned.year, start.run, 0)[: -len("0000")]
-    places = enumerate(start.plan.tasks, start=1)
-    return tuple([f"{common}{at:04d}" for at, task in places if task.id not in missing])
+    common = record_id(year, run, 0)[: -len("0000")]
+    return tuple([f"{common}{at:04d}" for at, task in enumerate(tasks, start=1) if task not in missing])
 
 
 def altered(run: int, path: str, page: bytes, signed: Sequence[bytes], names: Sequence[str]) -> tuple[Fault, ...]:

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.model import digest
-from muniment.evidence.record import Start
 from muniment.evidence.store import layout, statement
 from muniment.evidence.store.database import Database
 from muniment.evidence.store.keys import Trust
 from muniment.evidence.store.layout import FrontierFile
 from muniment.evidence.store.log import stored_trusts
+from muniment.evidence.store.meaning import SeenStart, seen_start
 from muniment.evidence.store.merkle import Frontier
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit, parse_commit
@@ -79,7 +79,7 @@ def keys_at(database: Database, tree: str) -> tuple[tuple[StoredTrust, ...], dat
     return chain, at
 
 
-def begun_before(database: Database, tree: str | None, path: str) -> Start | None:
+def begun_before(database: Database, tree: str | None, path: str) -> SeenStart | None:
     """The start of a run that had begun and not ended at that tree; `path` is where its end lies now."""
     if tree is None:
         return None
@@ -88,8 +88,8 @@ def begun_before(database: Database, tree: str | None, path: str) -> Start | Non
         database.blob_at(tree, f"{folder}/{layout.END}")
     except KeyError:
         try:
-            return Start.model_validate_json(database.blob_at(tree, f"{folder}/{layout.START}"))
-        except (KeyError, ValidationError):
+            return seen_start(database.blob_at(tree, f"{folder}/{layout.START}"))
+        except (KeyError, ValueError):
             return None
     return None
 

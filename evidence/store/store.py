@@ -9,6 +9,7 @@ Reads are checked one by one. That the whole history holds together is for `veri
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -187,7 +188,7 @@ class Store:
             )
             line = canonical(start)
             admitted_plan(plan, line)
-            folder = layout.run_folder(start)
+            folder = layout.run_folder(start.plan.planned, start.run, start.run_id)
             draft = Draft(
                 kind="run.start",
                 subject=layout.start_subject(start),
@@ -237,7 +238,7 @@ class Store:
                 code="record.missing",
             )
         end = _end_of(start, records, at, milliseconds, reason, tuple(missing), clock_skew_milliseconds)
-        folder = layout.run_folder(start)
+        folder = layout.run_folder(start.plan.planned, start.run, start.run_id)
         pages = {f"{folder}/{layout.page_name(number)}": page for number, page in enumerate(layout.paged(lines))}
         with writing(self._log, self.origin, signer, at, "finish") as writer:
             refuse_foreign_key(self._log.trust(), signer, at, self.path)
@@ -393,7 +394,7 @@ class Store:
 
     def _begun(self, plan: Plan, run_id: str) -> Start | None:
         """The run of this plan, if it was begun."""
-        day, ending = layout.day_folder(plan), f"-{run_id[: layout.RUN_ID_DIGITS]}"
+        day, ending = layout.day_folder(plan.planned), f"-{run_id[: layout.RUN_ID_DIGITS]}"
         for name in self._log.names(day):
             if name.endswith(ending):
                 path = f"{day}/{name}/{layout.START}"
@@ -459,8 +460,10 @@ def _end_of(
 @cache
 def _versions() -> dict[str, str]:
     """What wrote a run: looking this up takes a third of the time of a small one."""
-    known = version("muniment") or "unknown"  # None, whatever its type says, where the metadata may not be read
-    return {"muniment": known, "store": str(layout.FORMAT)}
+    known = None
+    with suppress(OSError):  # a disk that fails here need not fail the run
+        known = version("muniment")  # None, whatever its type says, where the metadata may not be read
+    return {"muniment": known or "unknown", "store": str(layout.FORMAT)}
 
 
 def _stored(line: bytes, run: int, leaf: int) -> StoredRecord:

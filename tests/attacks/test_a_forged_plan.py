@@ -18,7 +18,7 @@ def test_a_plan_that_the_key_holder_changed_does_not_fit_its_run_id(bench: Any, 
     start = bench.begin(number=2)
     bench.git("update-ref", "refs/heads/evidence", "HEAD~1")
     forged = start.model_copy(update={"plan": making.plan_of(2, start.plan.planned)})
-    folder = run_folder(start)
+    folder = run_folder(start.plan.planned, start.run, start.run_id)
     bench.forge(f"{folder}/start.dsse.json", {f"{folder}/start.json": [canonical(forged)]}, runs=2)
     assert [fault.code for fault in bench.verify().faults] == ["run.plan"]
 

@@ -27,6 +27,6 @@ def test_the_key_holder_who_leaves_a_number_out_is_seen(bench: Any, making: Any)
     head = bench.store.checkpoint()
     said = {"run": 3, "run_id": plan.run_id, "plan": plan, "previous_size": head.size, "previous_root": head.root}
     start = making.Start.model_validate({**said, "versions": {}})
-    folder = run_folder(start)
+    folder = run_folder(start.plan.planned, start.run, start.run_id)
     bench.forge(f"{folder}/start.dsse.json", {f"{folder}/start.json": [canonical(start)]}, runs=3)
     assert [fault.code for fault in bench.verify().faults] == ["run.number"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from muniment.evidence.errors import MunimentError
 from muniment.evidence.index import Index
+from muniment.evidence.index.rows import Tables
 from muniment.evidence.store import Store, verify_store
 
 
@@ -78,8 +79,8 @@ def _rows(path: Path) -> list[tuple[Any, ...]] | None:
     """All rows of all tables, as somebody who asks SQLite sees them; None where it refuses."""
     connection = sqlite3.connect(path)
     try:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return [row for name in sorted(names, key=str.lower) for row in connection.execute(f'SELECT * FROM "{name}"')]  # noqa: S608
+        names = sorted(Tables.metadata.tables)
+        return [row for name in names for row in connection.execute(f'SELECT * FROM "{name}"')]  # noqa: S608
     except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError):
         return None
     finally:

@@ -154,7 +154,7 @@ class Bench:
 
     def forge_end(self, start: Start, records: list[EvidenceRecord], **counts: Any) -> None:
         """End a run with these records and an end that says what it likes."""
-        folder = run_folder(start)
+        folder = run_folder(start.plan.planned, start.run, start.run_id)
         end = {
             "run": start.run,
             "run_id": start.run_id,

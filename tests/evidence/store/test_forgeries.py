@@ -14,7 +14,7 @@ from muniment.evidence.store.objects import parse_tree
 
 
 def _forge_start(bench: Any, start: Start) -> None:
-    folder = run_folder(start)
+    folder = run_folder(start.plan.planned, start.run, start.run_id)
     bench.forge(f"{folder}/start.dsse.json", {f"{folder}/start.json": [canonical(start)]}, runs=start.run)
 
 
