@@ -53,9 +53,9 @@ words: ## the catalogues in exports/locale/ anew from templates and code
 	@scripts/bootstrap
 	$(VENV)/pybabel --quiet extract --mapping-file pyproject.toml --keyword counted:2,3 --keyword N_:1,2 --keyword marked \
 		--no-location --sort-output --omit-header --output-file exports/locale/muniment.pot exports
-	$(VENV)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --input-file exports/locale/muniment.pot \
+	$(VENV)/pybabel --quiet update --width 110 --no-fuzzy-matching --ignore-obsolete --input-file exports/locale/muniment.pot \
 		--output-file exports/locale/fr.po --locale fr
-	$(VENV)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --input-file exports/locale/muniment.pot \
+	$(VENV)/pybabel --quiet update --width 110 --no-fuzzy-matching --ignore-obsolete --input-file exports/locale/muniment.pot \
 		--output-file exports/locale/zh.po --locale zh
 
 clean: ## what can be made again; ./demo stays, for it holds evidence

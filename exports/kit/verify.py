@@ -11,15 +11,18 @@ Python 3.8 or newer; nothing is installed, written or asked of a network. In thi
 5. Each record has the digest of the manifest, and its proof leads to the checkpoint's root (RFC 6962, section 2.1.1).
 6. The plan and the end of each run are in the log, no run is left out between them, and no record that a plan promises.
 7. Each decision is in the log.
+8. The PDF's own seal holds over its first revision, and if a PDF signature was appended, that one covers the whole file
+   and has its SHA-256. Who signed, and whether anybody trusts the certificate, is not checked here: see VERIFY.txt.
 
 The exit code is 0 if nothing is wrong, 4 if anything is, and 2 if there is nothing to check. Each fault has one line:
-a code, the place, a sentence. The PDF's own seal is not looked at: its digest is.
+a code, the place, a sentence.
 """
 
 import base64
 import hashlib
 import json
 import os
+import re
 import struct
 import sys
 import zipfile
@@ -64,6 +67,9 @@ def main(arguments):
     if facts["redacted"] or facts["withheld"]:
         told = (facts["redacted"], facts["withheld"])
         print("%d records and %d other entries of the log are redacted, proven by digest only" % told)
+    if facts["signatures"]:
+        print("The PDF is signed: what was appended after the seal covers the whole file and has its SHA-256.")
+        print("Not checked: who signed, the signature itself, its certificate, its timestamp. `pdfsig` tells them.")
     if not key:
         print("The key was taken from the pack itself: compare it with what you were told, or give it as --key.")
     return 0
@@ -142,7 +148,10 @@ def check(files, key, faults):
         check_records(files, manifest, paths, log, fault)
         check_runs(manifest, paths, log, fault)
         check_decisions(manifest, paths, log, fault)
+        name = manifest["pack"]["id"] + ".pdf"
+        signatures = check_pdf(name, files[name], keys, fault) if name in files else 0
         return {
+            "signatures": signatures,
             "id": manifest["pack"]["id"],
             "records": len(manifest["records"]),
             "runs": len(manifest["runs"]),
@@ -212,6 +221,41 @@ def signature(files, name, signature_name, keys, fault):
         fault("seal.broken", name, "%s is not what was signed" % name)
         return None
     return keys[public]
+
+
+def check_pdf(name, data, keys, fault):
+    """The seal of the PDF, over its first revision; how many PDF signatures and timestamps stand behind it."""
+    end = re.search(rb"\nstartxref\n[0-9]+\n%%EOF\n", data)
+    first = data[: end.end()] if end else data
+    seals = list(re.finditer(rb"(-----BEGIN SSH SIGNATURE-----\n)(.+?)(\n-----END SSH SIGNATURE-----\n)", first, re.S))
+    if len(seals) != 1:
+        fault("seal.missing" if not seals else "seal.ambiguous", name, "the PDF carries %d seals" % len(seals))
+        return 0
+    seal = seals[0]
+    blank = first[: seal.start(2)] + b"0" * len(seal.group(2)) + first[seal.end(2) :]
+    message = b"muniment.seal/1 sha256:" + hashlib.sha256(blank).hexdigest().encode() + b"\n"
+    signature({name: message, "the seal of " + name: seal.group(0)}, name, "the seal of " + name, keys, fault)
+    return check_appended(name, data, len(first), fault)
+
+
+def check_appended(name, data, sealed, fault):
+    """What follows the sealed bytes is signatures, of which the last covers the file (ISO 32000-1, section 12.8.1)."""
+    ranges = re.findall(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]", data[sealed:])
+    if len(data) == sealed:
+        return 0
+    if not ranges:
+        fault("signature.missing", name, "there is something after the sealed PDF, and it is no signature")
+    whole = 0
+    for each in ranges:
+        start, length, after, rest = map(int, each)
+        held = re.fullmatch(rb"<([0-9A-Fa-f]+)>", data[length:after])
+        covered = hashlib.sha256(data[:length] + data[after : after + rest]).digest()
+        if start or length < sealed or not held or b"\x04\x20" + covered not in bytes.fromhex(held.group(1).decode()):
+            fault("signature.broken", name, "a PDF signature leaves out more than itself, or is not of these bytes")
+        whole += after + rest == len(data)
+    if ranges and whole != 1:
+        fault("signature.trailing", name, "there are bytes after the last PDF signature")
+    return len(ranges)
 
 
 def strings(data):
