@@ -6,7 +6,7 @@
     4 build the pack                       `packed`
     5 git index-pack --stdin --strict      `indexed`
     6 sync the folder of the packs         `pack_synced`
-    7 git update-ref NEW OLD               `moved`
+    7 move the branch from OLD to NEW      `moved`
     8 sync the folder of the branch        `synced`
     9 acknowledge, by returning
 
@@ -23,6 +23,7 @@ from pathlib import Path
 from muniment.evidence.errors import StoreFault
 from muniment.evidence.store import layout
 from muniment.evidence.store.append import Composed, Draft, Head, compose, identity
+from muniment.evidence.store.branch import move_branch
 from muniment.evidence.store.failpoint import reach
 from muniment.evidence.store.keys import Signer, Trust
 from muniment.evidence.store.lock import clear_leftovers, locked, unwritable
@@ -62,7 +63,7 @@ class Writing:
             plumbing.sync(packs)
             self.reached("pack_synced")
             old = head.commit if head else None
-            git.move_branch(composed.commit, old, identity(self.signer), self.at, draft.subject)
+            move_branch(self.log.database, composed.commit, old, identity(self.signer), self.at, draft.subject)
             self.reached("moved")
             plumbing.sync((folder / layout.BRANCH).parent)
             self.reached("synced")

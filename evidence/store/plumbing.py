@@ -1,7 +1,8 @@
-"""Where git itself is run: making a repository, admitting a pack, moving the branch. Only this file imports GitPython.
+"""Where git itself is run: making a repository, admitting a pack, joining packs. Only this file imports GitPython.
 
-Packs go through `git index-pack --strict`, which checks every object and looks for SHA-1 collisions; the branch moves
-by compare-and-swap. `core.fsync=all` makes git sync what it writes; directories, which it never syncs, are synced here.
+Packs go through `git index-pack --strict`, which checks every object and looks for SHA-1 collisions. `core.fsync=all`
+makes git sync what it writes; directories, which it never syncs, are synced here. GitPython makes and configures the
+repository; what each run needs is started without it, because to import it takes longer than to store a small run.
 """
 
 import contextlib
@@ -9,18 +10,11 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 
 from muniment.evidence.errors import StoreFault
 from muniment.evidence.store.layout import BRANCH
 
-try:
-    import git
-except ImportError as error:  # GitPython looks for git when it is imported
-    raise StoreFault("git is not installed", mend="install git 2.39 or newer", code="store.no_git") from error
-
-_NOBODY = "0" * 40
 _CONFIGURATION = {
     "core": {"fsync": "all", "logAllRefUpdates": "always"},
     "gc": {"auto": "0"},  # a gc beside a writer was seen to destroy acknowledged data
@@ -35,6 +29,8 @@ _CONFIGURATION = {
 def make_repository(folder: Path) -> None:
     """A bare repository without hooks, configured for a store."""
     Git(folder).initialise()
+    import git
+
     with git.Repo(folder) as repository, repository.config_writer() as writer:
         for section, options in _CONFIGURATION.items():
             for option, value in options.items():
@@ -49,14 +45,18 @@ class Git:
     def __init__(self, folder: Path, lock: int | None = None) -> None:
         self.folder = folder
         self._lock = lock
-        self._git = git.Git(folder)
-        self._git.update_environment(  # this repository and no other, whatever our own environment says
-            GIT_DIR=str(folder),
-            GIT_OBJECT_DIRECTORY=str(folder / "objects"),
-            GIT_ALTERNATE_OBJECT_DIRECTORIES="",
-            GIT_NO_REPLACE_OBJECTS="1",
-            GIT_DEFAULT_REF_FORMAT="files",
-        )
+        self._environment = {
+            **os.environ,
+            "LC_ALL": "C",  # its complaints are read
+            "LANGUAGE": "C",
+            "GIT_DIR": str(folder.absolute()),  # this repository and no other, whatever our own environment says
+            "GIT_OBJECT_DIRECTORY": str(folder.absolute() / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            "GIT_DEFAULT_REF_FORMAT": "files",
+            "GIT_CONFIG_NOSYSTEM": "1",  # and its own configuration, not that of the machine or of a person
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
 
     def initialise(self) -> None:
         """Make an empty bare repository here, without hooks.
@@ -74,21 +74,7 @@ class Git:
         Raises:
             StoreFault: git refuses it, or the disk is full or read-only.
         """
-        self._run(["git", "index-pack", "--stdin", "--strict"], pack)
-
-    def move_branch(self, new: str, old: str | None, identity: str, at: datetime, why: str) -> None:
-        """Let the branch point to `new`, if it points to `old` now (None: if it does not exist).
-
-        Raises:
-            StoreFault: it pointed elsewhere, or the disk is full or read-only.
-        """
-        name, _, address = identity.rpartition(" ")
-        self._git.update_environment(
-            GIT_COMMITTER_NAME=name,
-            GIT_COMMITTER_EMAIL=address.strip("<>"),
-            GIT_COMMITTER_DATE=f"{int(at.timestamp())} +0000",
-        )
-        self._run(["git", "update-ref", "-m", why, BRANCH, new, old or _NOBODY], ())
+        self._run(["git", "index-pack", "--stdin", "--strict", "--threads=1"], pack)
 
     def gather_packs(self) -> None:
         """Join small packs into larger ones, so that their number grows with the logarithm of the runs only."""
@@ -96,18 +82,25 @@ class Git:
 
     def _run(self, command: list[str], stdin: Iterable[bytes]) -> None:
         # The lock's descriptor goes along: were this process killed, the lock would last as long as git does.
-        guard = self._git.execute(
-            command,
-            as_process=True,
-            istream=subprocess.PIPE,
-            pass_fds=() if self._lock is None else (self._lock,),
-        )
-        process = guard.proc
-        assert process is not None and process.stdin is not None  # noqa: S101 - as_process and PIPE give both
-        with contextlib.suppress(BrokenPipeError):  # git says on stderr why it stopped reading
-            for chunk in stdin:
-                process.stdin.write(chunk)
-        _, complaint = process.communicate()
+        pipe, lock = subprocess.PIPE, () if self._lock is None else (self._lock,)
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self._environment,
+                stdin=pipe,
+                stdout=subprocess.DEVNULL,
+                stderr=pipe,
+                pass_fds=lock,
+            )
+        except FileNotFoundError as error:
+            raise StoreFault("git is not installed", mend="install git 2.39 or newer", code="store.no_git") from error
+        with process:
+            assert process.stdin is not None  # noqa: S101 - PIPE gives it
+            with contextlib.suppress(BrokenPipeError):  # git says on stderr why it stopped reading
+                for chunk in stdin:
+                    process.stdin.write(chunk)
+            _, complaint = process.communicate()
         if process.returncode:
             raise _fault(command[1], process.returncode, complaint.decode("utf-8", "replace"), self.folder)
 
@@ -129,7 +122,6 @@ def _fault(command: str, code: int, complaint: str, folder: Path) -> StoreFault:
         "File too large": ("store.full", "a file may not grow further", "raise the limit, then run again"),
         "Read-only file system": ("store.read_only", "the store is on a read-only disk", "write to the original"),
         "Permission denied": ("store.read_only", "the store may not be written", "run as the store's owner"),
-        "cannot lock ref": ("store.moved", "someone moved the branch without our lock", "run again"),
     }
     grew = code == -signal.SIGXFSZ  # a limit on the size of files ends git before it can complain
     for words, (stable, what, mend) in known.items():
