@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, inspect, select
 
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.index.database import Database, load
-from muniment.evidence.index.fresh import batches_of
 from muniment.evidence.index.rows import (
     CONTROLS,
     RECORDS,
@@ -213,10 +212,8 @@ def _copy(connection: Connection, store: "Store", first: int, head: "Checkpoint"
     known = {(row.check, row.subject): row.leaf for row in connection.execute(select(SERIES))}
     copied = 0
     written = store.written(first, head)
-    new = (
-        batches(_before(head.size, store.lines(since=first)), known) if written is None else batches_of(written, known)
-    )
-    for batch in new:
+    lines = _before(head.size, store.lines(since=first)) if written is None else written.numbered()
+    for batch in batches(lines, known):
         load(connection, SERIES, batch.series)
         load(connection, RECORDS, batch.records)
         load(connection, CONTROLS, batch.controls)

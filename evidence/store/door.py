@@ -16,10 +16,8 @@ _NOTHING: Declarations = {}
 _TOGETHER = 50  # records whose bytes are searched at once, because to begin a search costs as much as to go on with it
 
 
-def admitted(
-    start: Start, records: Sequence[EvidenceRecord], missing: Sequence[str]
-) -> tuple[list[EvidenceRecord], list[bytes]]:
-    """The records in the order of the plan, and the canonical bytes of each.
+def admitted(start: Start, records: Sequence[EvidenceRecord], missing: Sequence[str]) -> list[bytes]:
+    """The canonical bytes of the records, in the order of the plan.
 
     Args:
         start: the run that they belong to.
@@ -49,7 +47,7 @@ def admitted(
             for record, line in zip(some, spelled, strict=True):
                 _refuse_secrets(record, line, start.plan.tasks[places[record.task] - 1].declared)
         lines += spelled
-    return ordered, lines
+    return lines
 
 
 def admitted_plan(plan: Plan, line: bytes) -> None:

@@ -170,20 +170,17 @@ class Log:
         Raises:
             IntegrityError: it is another.
         """
-        data = self.file(path)
-        if digest(data) != covering.digests.get(path):
-            raise IntegrityError("the file is not the one that was signed", where=path, code="file.altered")
-        return data
+        return self._covered(self._tree(), covering, path)
 
     def record_lines(self, covering: Statement, needle: bytes = b"") -> Iterator[tuple[int, bytes]]:
         """Leaf index and bytes of each record of an entry, or of those that hold `needle`."""
-        leaf = covering.predicate.first_leaf
+        leaf, tree = covering.predicate.first_leaf, self._tree()
         for page in covering.predicate.pages:
             if layout.is_record_page(page.path):
-                data = self.covered(covering, page.path)
+                data = self._covered(tree, covering, page.path)
                 if needle in data:
                     lines = enumerate(layout.split(data), start=leaf)
-                    yield from ((at, line) for at, line in lines if needle in line)
+                    yield from lines if not needle else ((at, line) for at, line in lines if needle in line)
             leaf += page.leaves
 
     def leaves(self) -> Tree:
@@ -208,6 +205,12 @@ class Log:
                 "the leaves do not lead to the signed root", where=str(self.path), code="checkpoint.root"
             )
         return self._leaves
+
+    def _covered(self, tree: str, covering: Statement, path: str) -> bytes:
+        data = self._file(tree, path)
+        if digest(data) != covering.digests.get(path):
+            raise IntegrityError("the file is not the one that was signed", where=path, code="file.altered")
+        return data
 
     def _trust(self, tree: str) -> Trust:
         path = _trust_paths(self.database, tree)[-1]

@@ -229,7 +229,7 @@ class Store:
             StoreFault: the store cannot be written now, the run was not begun here, or it has ended otherwise.
             IntegrityError: the head is not what was signed.
         """
-        ordered, lines = admitted(start, records, missing)
+        lines = admitted(start, records, missing)
         if missing and not reason:
             raise RecordRefused(
                 "tasks are missing and nobody says why",
@@ -264,7 +264,7 @@ class Store:
             if begun is not None:
                 leaves = range(head.checkpoint.size, composed.checkpoint.size)
                 run = StoredRun(start, end, (begun, composed.commit), leaves)
-                self._written = Written(run, composed.checkpoint, ordered, lines)
+                self._written = Written(run, composed.checkpoint, lines)
             return end
 
     def written(self, since: int, head: Checkpoint) -> Written | None:

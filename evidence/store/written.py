@@ -4,23 +4,26 @@ It holds exactly what is stored, and is used only while the log ends where it en
 comes later, or through another `Store`, reads the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from muniment.evidence.record import EvidenceRecord, StoredRun
+from muniment.evidence.record import StoredRun
 from muniment.evidence.store.log import LogEntry
 from muniment.evidence.store.note import Checkpoint
 
 
 @dataclass(frozen=True)
 class Written:
-    """A run, its records in leaf order with the canonical bytes of each, and the head of the log after it."""
+    """A run, the canonical bytes of its records in leaf order, and the head of the log after it."""
 
     run: StoredRun
     head: Checkpoint
-    records: Sequence[EvidenceRecord] = field(repr=False)
     lines: Sequence[bytes] = field(repr=False)
+
+    def numbered(self) -> Iterator[tuple[int, int, bytes]]:
+        """Run, leaf and bytes of each record, as `Store.lines` gives them."""
+        return ((self.run.start.run, leaf, line) for leaf, line in enumerate(self.lines, self.run.leaves.start))
 
     def is_all_since(self, since: int, head: Checkpoint, history: Sequence[LogEntry]) -> bool:
         """Whether no other run appended anything from the leaf `since` on, up to this head of the log."""
