@@ -10,6 +10,7 @@ what the store holds.
 """
 
 from muniment.evidence.index.index import Index
+from muniment.evidence.index.newest import Newest
 from muniment.evidence.index.rows import IndexedRun, IndexRow
 
-__all__ = ["Index", "IndexRow", "IndexedRun"]
+__all__ = ["Index", "IndexRow", "IndexedRun", "Newest"]

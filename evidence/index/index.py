@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, inspect, select
 
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.index.database import Database, load
+from muniment.evidence.index.newest import Newest, newest
 from muniment.evidence.index.rows import (
     CONTROLS,
     RECORDS,
@@ -98,24 +99,14 @@ class Index:
             first = _reach(connection, head)
             return _copy(connection, store, first, head, progress) if first < head.size else 0
 
-    def latest(self, as_of: datetime) -> list[IndexRow]:
+    def latest(self, as_of: datetime) -> list[Newest]:
         """For each check and subject, in that order, the newest record whose look had ended at `as_of`.
 
-        Of two that ended at one instant the later leaf counts. It is one indexed look-up for each series (a correlated
-        subquery), so that the cost does not grow with the length of the history.
+        Of two that ended at one instant the later leaf counts. The cost grows with the number of checks and subjects,
+        not with the length of the history.
         """
-        newest = (
-            select(RECORDS.c.leaf)
-            .where(RECORDS.c.series == SERIES.c.leaf, RECORDS.c.collected <= microseconds(utc(as_of)))
-            .order_by(RECORDS.c.collected.desc(), RECORDS.c.leaf.desc())
-            .limit(1)
-            .correlate(SERIES)
-            .scalar_subquery()
-        )
-        query = select(RECORDS, SERIES.c.check, SERIES.c.subject).join_from(SERIES, RECORDS, RECORDS.c.leaf == newest)
         with self._database.reading() as connection:
-            rows = [index_row(row) for row in connection.execute(query)]
-        return sorted(rows, key=lambda row: (row.check, row.subject))
+            return newest(connection, microseconds(utc(as_of)))
 
     def find(
         self,

@@ -25,7 +25,7 @@ Series: TypeAlias = tuple[str, str]  # a check and a subject
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 BATCH = 1_000
-_STATUSES = {status.value: status for status in Status}
+STATUSES = {status.value: status for status in Status}
 NUL = b"\\u0000"
 _GIVEN = {"autoincrement": False}  # the number comes from the store
 
@@ -289,21 +289,21 @@ def index_row(row: Sequence[Any]) -> IndexRow:
         subject_kind,
         collector,
         kind,
-        _STATUSES[status],
+        STATUSES[status],
         message,
         () if codes == "[]" else tuple(orjson.loads(codes)),
-        _instant(collected),
-        _instant(start),
-        _instant(end),
-        _instant(recorded),
-        None if valid_until is None else _instant(valid_until),
+        instant(collected),
+        instant(start),
+        instant(end),
+        instant(recorded),
+        None if valid_until is None else instant(valid_until),
     )
 
 
 def indexed_run(row: RowMapping) -> IndexedRun:
     """A run's row as a value."""
-    ended = None if row["ended"] is None else _instant(row["ended"])
-    return IndexedRun(**{**row, "planned": _instant(row["planned"]), "ended": ended})
+    ended = None if row["ended"] is None else instant(row["ended"])
+    return IndexedRun(**{**row, "planned": instant(row["planned"]), "ended": ended})
 
 
 def microseconds(instant: datetime) -> int:
@@ -360,7 +360,8 @@ def _cleared(value: Any) -> Any:
     return [_cleared(item) for item in value] if isinstance(value, list) else value
 
 
-def _instant(value: int) -> datetime:
+def instant(value: int) -> datetime:
+    """What `microseconds` made an integer."""
     return _EPOCH + timedelta(0, 0, value)
 
 

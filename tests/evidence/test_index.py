@@ -1,15 +1,18 @@
 """The index beside a real store, in a real SQLite and a real PostgreSQL: filled, searched, tampered with."""
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.dialects import sqlite
 
 from muniment.evidence import (
     Actor,
@@ -31,6 +34,7 @@ from muniment.evidence import (
     passed,
 )
 from muniment.evidence.index import Index
+from muniment.evidence.index import newest as newest_of
 from muniment.evidence.record import record_id
 from muniment.evidence.store import Signer, Store
 
@@ -212,6 +216,23 @@ def test_as_of_a_date_each_subject_has_its_newest_record_of_then(url: str, store
         ("tls", "a", "fail", 2),
         ("tls", "b", "inconclusive", 2),
         ("tls", "c", "pass", 1),
+    ]
+    assert [(row.collected, row.collector, row.id) for row in then] == [
+        (NOON + timedelta(seconds=1), "tls", record_id(2026, 1, place)) for place in (1, 2, 3)
+    ]
+
+
+def test_as_of_a_date_is_one_search_in_the_index_for_each_series(tmp_path: Path) -> None:
+    with Index.open(f"sqlite:///{tmp_path}/index.db"):
+        pass
+    asked = str(newest_of.STATEMENT.compile(dialect=sqlite.dialect()))
+    with closing(sqlite3.connect(tmp_path / "index.db")) as database:
+        steps = [step for *_, step in database.execute(f"EXPLAIN QUERY PLAN {asked}", (1, 1, 0))]
+    assert steps == [
+        "SCAN series",
+        "SEARCH record USING INTEGER PRIMARY KEY (rowid=?)",
+        "CORRELATED SCALAR SUBQUERY 1",
+        "SEARCH record USING COVERING INDEX record_as_of (series=? AND collected<?)",
     ]
 
 
@@ -467,6 +488,7 @@ import sys
 sys.modules["psycopg"] = None  # what an installation without the extra is like
 from muniment.evidence.errors import StoreFault
 from muniment.evidence.index import Index
+from muniment.evidence.index import newest as newest_of
 try:
     Index.open("postgresql://muniment:s3cret@127.0.0.1/evidence")
 except StoreFault as fault:
