@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import orjson
 from pydantic import Field, JsonValue
 
 from muniment.evidence.model import Digest, Frozen, Instant, Period, Span, canonical, digest
@@ -222,7 +223,7 @@ class Plan(Frozen):
     @property
     def run_id(self) -> str:
         """The same plan at the same instant is the same run: submitting it twice changes nothing."""
-        return digest(canonical(self)).removeprefix("sha256:")[:32]
+        return run_id_of(canonical(self))
 
 
 class Start(Frozen):
@@ -235,6 +236,11 @@ class Start(Frozen):
     previous_size: int = Field(ge=0)
     previous_root: Digest
     versions: dict[str, str]
+
+    def spelled(self, plan: bytes) -> bytes:
+        """The canonical bytes, where those of the plan are known already: most of a start is its plan."""
+        rest = self.model_dump(mode="json", by_alias=True, exclude={"plan"})
+        return orjson.dumps({**rest, "plan": orjson.Fragment(plan)}, option=orjson.OPT_SORT_KEYS)
 
 
 class End(Frozen):
@@ -272,6 +278,11 @@ class StoredRun:
     end: End | None
     commits: tuple[str, ...]
     leaves: range
+
+
+def run_id_of(plan: bytes) -> str:
+    """The run id, from the canonical bytes of the plan."""
+    return digest(plan).removeprefix("sha256:")[:32]
 
 
 def record_id(year: int, run: int, place: int) -> str:

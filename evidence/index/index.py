@@ -168,11 +168,20 @@ class Index:
                 Tables.metadata.create_all(connection)
 
 
+def _source(connection: Connection) -> tuple[str, int, str] | None:
+    """Origin, size and root of the store that the rows come from; None in a new index.
+
+    What each run asks is spelled here: to have it spelled by SQLAlchemy takes longer than to ask it.
+    """
+    row = connection.exec_driver_sql("SELECT origin, size, root FROM source").one_or_none()
+    return None if row is None else (str(row[0]), int(row[1]), str(row[2]))
+
+
 def _refuse_another(connection: Connection, store: "Store") -> None:
-    origin = connection.scalar(select(SOURCE.c.origin))
-    if origin not in (None, store.origin):
+    source = _source(connection)
+    if source is not None and source[0] != store.origin:
         raise IntegrityError(
-            f"the index holds the rows of another store: {origin}, not {store.origin}",
+            f"the index holds the rows of another store: {source[0]}, not {store.origin}",
             code="index.origin",
             mend="give each store an index URL of its own",
         )
@@ -180,27 +189,29 @@ def _refuse_another(connection: Connection, store: "Store") -> None:
 
 def _reach(connection: Connection, head: "Checkpoint") -> int:
     """How many leaves are indexed: 0 in a new index."""
-    source = connection.execute(select(SOURCE)).one_or_none()
+    source = _source(connection)
     if source is None:
         return 0
-    if source.size > head.size:
+    _, size, root = source
+    if size > head.size:
         raise IntegrityError(
-            f"the index was made when the store had {source.size} leaves, and now it has {head.size}: it was cut back",
+            f"the index was made when the store had {size} leaves, and now it has {head.size}: it was cut back",
             code="index.ahead",
             mend=_VERIFY_FIRST,
         )
-    if source.size == head.size and source.root != head.root:
+    if size == head.size and root != head.root:
         raise IntegrityError(
             f"at {head.size} leaves the store had another root when it was indexed: its history was rewritten",
             code="index.root",
             mend=_VERIFY_FIRST,
         )
-    return int(source.size)
+    return size
 
 
 def _copy(connection: Connection, store: "Store", first: int, head: "Checkpoint", progress: Progress | None) -> int:
     """Add the rows of all leaves from `first` to the head; gives the number of records."""
-    known = {(row.check, row.subject): row.leaf for row in connection.execute(select(SERIES))}
+    rows = connection.exec_driver_sql('SELECT "check", subject, leaf FROM series')
+    known = {(check, subject): leaf for check, subject, leaf in rows}
     copied = 0
     written = store.written(first, head)
     lines = _before(head.size, store.lines(since=first)) if written is None else written.numbered()
@@ -213,9 +224,10 @@ def _copy(connection: Connection, store: "Store", first: int, head: "Checkpoint"
             progress(batch.last + 1, head.size)
     runs = list(_begun(store, first, head.size)) if written is None else [written.run]
     known_open = [run.start.run for run in runs if run.start.previous_size < first]
-    connection.execute(delete(RUNS).where(RUNS.c.run.in_(known_open)))
+    if known_open:
+        connection.execute(delete(RUNS).where(RUNS.c.run.in_(known_open)))
     load(connection, RUNS, [run_row(run, head.size) for run in runs])
-    connection.execute(delete(SOURCE))
+    connection.exec_driver_sql("DELETE FROM source")
     load(connection, SOURCE, [(store.origin, head.size, head.root)])
     if progress is not None:
         progress(head.size, head.size)

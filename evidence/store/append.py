@@ -49,11 +49,10 @@ class Draft:
 
 @dataclass(frozen=True)
 class Composed:
-    """A commit that is ready to be handed to git."""
+    """A commit that is ready to be handed to git; `head` is what the log is with it."""
 
-    commit: str
+    head: Head
     message: str
-    checkpoint: Checkpoint
     pack: Pack = field(repr=False)
 
 
@@ -91,7 +90,7 @@ def compose(
     parents = (head.commit,) if head else ()
     unsigned = format_commit(tree, parents, identity(signer), int(at.timestamp()), message)
     commit = pack.add("commit", with_signature(unsigned, sshsig.sign(unsigned, signer)))
-    return Composed(commit, message, checkpoint, pack)
+    return Composed(Head(commit, tree, checkpoint, after, draft.runs), message, pack)
 
 
 def identity(signer: Signer) -> str:

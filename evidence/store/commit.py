@@ -14,6 +14,7 @@ Until step 7 nothing of the commit is seen; after step 8 nothing can take it awa
 failpoints, each reached when its step is done.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from muniment.evidence.errors import StoreFault
 from muniment.evidence.store import layout
-from muniment.evidence.store.append import Composed, Draft, Head, compose, identity
+from muniment.evidence.store.append import Draft, Head, compose, identity
 from muniment.evidence.store.branch import move_branch
 from muniment.evidence.store.failpoint import reach
 from muniment.evidence.store.keys import Signer, Trust
@@ -43,8 +44,8 @@ class Writing:
     operation: str
     lock: int
 
-    def commit(self, draft: Draft, head: Head | None) -> Composed:
-        """Steps 4 to 8; gives what was committed.
+    def commit(self, draft: Draft, head: Head | None) -> Head:
+        """Steps 4 to 8; gives what the log is then.
 
         Raises:
             StoreFault: the disk is full or read-only, or git refuses. Nothing of the draft is seen.
@@ -56,20 +57,24 @@ class Writing:
         self.reached("packed")
         git = plumbing.Git(folder, self.lock)
         try:
-            if sum(1 for _ in packs.glob("*.pack")) > _PACKS_MOST:
+            with os.scandir(packs) as entries:
+                many = sum(each.name.endswith(".pack") for each in entries) > _PACKS_MOST
+            if many:
                 git.gather_packs()
             git.admit(composed.pack.chunks())
             self.reached("indexed")
             plumbing.sync(packs)
             self.reached("pack_synced")
             old = head.commit if head else None
-            move_branch(self.log.database, composed.commit, old, identity(self.signer), self.at, draft.subject)
+            move_branch(self.log.database, composed.head.commit, old, identity(self.signer), self.at, draft.subject)
             self.reached("moved")
             plumbing.sync((folder / layout.BRANCH).parent)
             self.reached("synced")
         except OSError as error:
             raise unwritable(error, folder) from error
-        return composed
+        self.log.remember(composed.head)
+        self.log.database.remember(composed.pack.trees)
+        return composed.head
 
     def reached(self, step: str) -> None:
         """A step is done."""

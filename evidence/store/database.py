@@ -8,10 +8,11 @@ gitformat-index(5) and gitrepository-layout(5) describe them.
 import contextlib
 import hashlib
 import mmap
+import os
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from muniment.evidence.errors import IntegrityError, StoreFault
 from muniment.evidence.store.objects import KINDS, Kind, Tree, object_name, parse_tree
 
 _OBJECT_NAME = re.compile(r"[0-9a-f]{40}")
+_PACK_INDEX = re.compile(r"pack-.*\.idx", re.DOTALL)
 _OFFSET_DELTA, _NAME_DELTA = 6, 7
 _DELTAS_MOST = 60  # git makes chains of 50 at most
 _OBJECT_MOST = 256 * 1024 * 1024
@@ -109,10 +111,15 @@ class Database:
     def tree(self, object_id: str) -> Tree:
         """The entries of a tree; the last ones are kept, because the upper folders are asked for again and again."""
         if object_id not in self._trees:
-            if len(self._trees) == _TREES_KEPT:
-                del self._trees[next(iter(self._trees))]
-            self._trees[object_id] = parse_tree(self.read(object_id, "tree"))
+            self.remember({object_id: parse_tree(self.read(object_id, "tree"))})
         return self._trees[object_id]
+
+    def remember(self, trees: Mapping[str, Tree]) -> None:
+        """Keep the entries of trees that were read here, or just written."""
+        for object_id, tree in trees.items():
+            if len(self._trees) >= _TREES_KEPT:
+                del self._trees[next(iter(self._trees))]
+            self._trees[object_id] = tree
 
     def blob_at(self, root: str, path: str) -> bytes:
         """The file at a path below the tree `root`.
@@ -162,21 +169,23 @@ class Database:
 
     def _refresh(self) -> None:
         folder = self.folder / "objects" / "pack"
-        paths: dict[str, Path] = {}
-        with contextlib.suppress(FileNotFoundError):  # glob would take a folder that may not be read for an empty one
-            paths = {path.name: path for path in folder.iterdir() if path.match("pack-*.idx")}
-        if paths.keys() == self._pack_names:
+        names: frozenset[str] = frozenset()
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+            names = frozenset(each.name for each in entries if _PACK_INDEX.fullmatch(each.name))
+        if names == self._pack_names:
             return
         known = {pack.index_path.name: pack for pack in self._packs}
         self._packs = []
-        for name, path in paths.items():
+        for name in names:
             with contextlib.suppress(FileNotFoundError):  # the pack is gone: lost, or just joined with others
-                self._packs.append(known.get(name) or _Pack(path))
-        self._pack_names = frozenset(paths)
+                self._packs.append(known.get(name) or _Pack(folder / name))
+        self._pack_names = names
 
     def _loose_reference(self, name: str) -> str | None:
-        path = self.folder / name
-        return path.read_text("ascii", "replace").removesuffix("\n") if path.is_file() else None
+        try:
+            return (self.folder / name).read_bytes().decode("ascii", "replace").removesuffix("\n")
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
 
     def _packed_references(self) -> dict[str, str]:
         path = self.folder / "packed-refs"

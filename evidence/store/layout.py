@@ -146,7 +146,7 @@ def paged(lines: Iterable[bytes]) -> Iterator[Sequence[bytes]]:
 
 def joined(lines: Iterable[bytes]) -> bytes:
     """JSON lines as one file, a newline after each."""
-    return b"".join(line + b"\n" for line in lines)
+    return b"\n".join([*lines, b""])
 
 
 def split(page: bytes) -> list[bytes]:

@@ -49,6 +49,8 @@ class Log:
         self._history: tuple[LogEntry, ...] = ()
         self._leaves: Tree | None = None
         self._tree_of: tuple[str, str] = ("", "")  # the last commit that was asked for, and its tree
+        self._head: Head | None = None  # as it was verified last, or signed by ourselves
+        self._trusts: dict[str, Trust] = {}  # by the object that holds it
 
     @property
     def commit(self) -> str:
@@ -103,6 +105,8 @@ class Log:
             IntegrityError: the head is not what was signed.
         """
         commit = self.commit  # asked for once: a writer may move the branch between two questions
+        if self._head is not None and self._head.commit == commit:
+            return self._head
         tree = parse_commit(self.database.read(commit, "commit")).tree
         trust = self._trust(tree)
         checkpoint = opened_checkpoint(self._file(tree, layout.CHECKPOINT).decode("utf-8", "replace"), trust)
@@ -115,7 +119,12 @@ class Log:
                 mend="`muniment verify` says what was altered",
                 code="frontier.mismatch",
             )
-        return Head(commit, tree, checkpoint, frontier, edge.runs)
+        self._head = Head(commit, tree, checkpoint, frontier, edge.runs)
+        return self._head
+
+    def remember(self, head: Head) -> None:
+        """Take what was just committed for the head, while the branch names it: what we signed we need not verify."""
+        self._head, self._tree_of = head, (head.commit, head.tree)
 
     def history(self) -> tuple[LogEntry, ...]:
         """Every commit of the log, oldest first; only what is new since the last call is read."""
@@ -214,7 +223,12 @@ class Log:
 
     def _trust(self, tree: str) -> Trust:
         path = _trust_paths(self.database, tree)[-1]
-        return parsed(Trust, self._file(tree, path), path)
+        folder = self.database.tree(tree).get(layout.KEYS)
+        held = self.database.tree(folder[1]).get(path.removeprefix(f"{layout.KEYS}/")) if folder else None
+        name = held[1] if held else ""
+        if name not in self._trusts:
+            self._trusts[name] = parsed(Trust, self._file(tree, path), path)
+        return self._trusts[name]
 
     def _file(self, tree: str, path: str) -> bytes:
         try:

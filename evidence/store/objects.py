@@ -143,6 +143,7 @@ class Pack:
     """New objects on their way into git. Nothing is stored as a difference, so that each stands for itself."""
 
     objects: dict[str, tuple[Kind, bytes]] = field(default_factory=dict)
+    trees: dict[str, Tree] = field(default_factory=dict)
 
     def add(self, kind: Kind, data: bytes) -> str:
         """Take an object in and give its name."""
@@ -159,7 +160,9 @@ class Pack:
             else:
                 folder = entries[name][1] if name in entries else None
                 entries[name] = folder_entry(self.update_tree(below, trees, folder))
-        return self.add("tree", format_tree(entries))
+        tree = self.add("tree", format_tree(entries))
+        self.trees[tree] = entries
+        return tree
 
     def chunks(self) -> Iterable[bytes]:
         """The bytes of the pack (gitformat-pack(5), version 2), piece by piece."""

@@ -96,11 +96,12 @@ class Git:
         except FileNotFoundError as error:
             raise StoreFault("git is not installed", mend="install git 2.39 or newer", code="store.no_git") from error
         with process:
-            assert process.stdin is not None  # noqa: S101 - PIPE gives it
+            assert process.stdin is not None and process.stderr is not None  # noqa: S101 - PIPE gives them
             with contextlib.suppress(BrokenPipeError):  # git says on stderr why it stopped reading
                 for chunk in stdin:
                     process.stdin.write(chunk)
-            _, complaint = process.communicate()
+                process.stdin.close()
+            complaint = process.stderr.read()
         if process.returncode:
             raise _fault(command[1], process.returncode, complaint.decode("utf-8", "replace"), self.folder)
 

@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -28,9 +28,10 @@ from muniment.evidence.record import (
     StoredRecord,
     StoredRun,
     count_by_status,
+    run_id_of,
 )
 from muniment.evidence.store import anchor, deciding, layout
-from muniment.evidence.store.append import Composed, Draft, Head
+from muniment.evidence.store.append import Draft, Head
 from muniment.evidence.store.commit import Writing, refuse_foreign_key, writing
 from muniment.evidence.store.door import admitted, admitted_plan
 from muniment.evidence.store.keys import Signer, Trust, trust_in
@@ -45,6 +46,15 @@ from muniment.evidence.store.written import Written
 _ID = re.compile(r"EV-\d{4}-(\d{6,})-\d{4,}")
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A run that was begun through this object: its start, the leaf that holds it, and its commit."""
+
+    start: Start
+    line: bytes
+    commit: str
+
+
 class Store:
     """One evidence store. Opening is cheap; nothing is kept open between calls but mapped packs."""
 
@@ -52,7 +62,7 @@ class Store:
         self.path = log.path
         self.origin = origin
         self._log = log
-        self._begun_by: dict[str, str] = {}  # run id → commit of each start that waits for its end
+        self._begun_here: dict[str, _Begun] = {}  # by run id: each start that waits for its end
         self._written: Written | None = None
 
     @classmethod
@@ -172,7 +182,8 @@ class Store:
         """
         with writing(self._log, self.origin, signer, at, "begin") as writer:
             refuse_foreign_key(self._log.trust(), signer, at, self.path)
-            run_id = plan.run_id
+            planned = canonical(plan)
+            run_id = run_id_of(planned)
             known = self._begun(plan, run_id)
             if known is not None:
                 return known
@@ -186,7 +197,7 @@ class Store:
                 previous_root=head.checkpoint.root,
                 versions=_versions(),
             )
-            line = canonical(start)
+            line = start.spelled(planned)
             admitted_plan(plan, line)
             folder = layout.run_folder(start.plan.planned, start.run, start.run_id)
             draft = Draft(
@@ -196,7 +207,7 @@ class Store:
                 pages={f"{folder}/{layout.START}": [line]},
                 runs=start.run,
             )
-            self._begun_by[run_id] = self._commit(writer, draft, head).commit
+            self._begun_here[run_id] = _Begun(start, line, self._commit(writer, draft, head).commit)
             return start
 
     def finish(
@@ -242,7 +253,9 @@ class Store:
         pages = {f"{folder}/{layout.page_name(number)}": page for number, page in enumerate(layout.paged(lines))}
         with writing(self._log, self.origin, signer, at, "finish") as writer:
             refuse_foreign_key(self._log.trust(), signer, at, self.path)
-            if self._log.find(f"{folder}/{layout.START}") != layout.joined([canonical(start)]):
+            begun = self._begun_here.pop(start.run_id, None)
+            line = begun.line if begun is not None and begun.start is start else canonical(start)
+            if self._log.find(f"{folder}/{layout.START}") != layout.joined([line]):
                 raise StoreFault(
                     f"run {start.run} was not begun in this store", where=str(self.path), code="store.run_unknown"
                 )
@@ -259,12 +272,11 @@ class Store:
                 runs=head.runs,
                 leaf_hashes=f"{folder}/{layout.LEAVES}",
             )
-            composed = self._commit(writer, draft, head)
-            begun = self._begun_by.pop(start.run_id, None)
+            after = self._commit(writer, draft, head)
             if begun is not None:
-                leaves = range(head.checkpoint.size, composed.checkpoint.size)
-                run = StoredRun(start, end, (begun, composed.commit), leaves)
-                self._written = Written(run, composed.checkpoint, lines)
+                leaves = range(head.checkpoint.size, after.checkpoint.size)
+                run = StoredRun(start, end, (begun.commit, after.commit), leaves)
+                self._written = Written(run, after.checkpoint, lines)
             return end
 
     def written(self, since: int, head: Checkpoint) -> Written | None:
@@ -383,14 +395,14 @@ class Store:
         """
         return self._log.leaves().consistency(size)
 
-    def _commit(self, writer: Writing, draft: Draft, head: Head) -> Composed:
+    def _commit(self, writer: Writing, draft: Draft, head: Head) -> Head:
         """Commit, together with the anchors of earlier checkpoints that wait to be stored."""
         tokens = anchor.waiting(self.path)
         files = anchor.stored_under(tokens, utc(writer.at))
         new = {path: data for path, data in files.items() if self._log.find(path) is None}
-        composed = writer.commit(replace(draft, files={**draft.files, **new}), head)
+        after = writer.commit(replace(draft, files={**draft.files, **new}), head)
         anchor.forget(self.path, tokens)
-        return composed
+        return after
 
     def _begun(self, plan: Plan, run_id: str) -> Start | None:
         """The run of this plan, if it was begun."""

@@ -5,10 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from muniment.evidence import Observed
+import pytest
+
+from muniment.evidence import IntegrityError, Observed
 from muniment.evidence.decision import Decision
 from muniment.evidence.index import Index
-from muniment.evidence.model import Period
+from muniment.evidence.model import Period, canonical
 from muniment.evidence.store import Store
 
 _TABLES = ("source", "series", "record", "record_control", "run")
@@ -102,3 +104,25 @@ def test_what_another_store_object_began_is_read_from_the_log(bench: Any) -> Non
     bench.finish(start)
     assert bench.store.written(size, bench.store.checkpoint()) is None
     assert [run.end.got for run in bench.store.runs()] == [6]
+
+
+def test_a_start_spelled_around_its_plan_has_its_canonical_bytes(bench: Any) -> None:
+    start = bench.begin()
+    assert start.spelled(canonical(start.plan)) == canonical(start)
+    assert next(iter(bench.store.runs())).start == start
+
+
+def test_a_head_that_somebody_moved_is_verified_again(bench: Any) -> None:
+    bench.run(number=1)
+    before = bench.store.checkpoint()
+    commit = bench.store.commit
+    bench.git("update-ref", "refs/heads/evidence", "HEAD~1")
+    assert bench.store.checkpoint().size < before.size
+    forged = bench.git("commit-tree", "-p", commit, "-m", "forged", bench.git("mktree", "--missing"))
+    bench.git("update-ref", "refs/heads/evidence", forged)
+    with pytest.raises(IntegrityError):
+        bench.store.checkpoint()
+    with pytest.raises(IntegrityError):
+        bench.begin(number=2)
+    bench.git("update-ref", "refs/heads/evidence", commit)
+    assert bench.store.checkpoint() == before
