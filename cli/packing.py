@@ -1,5 +1,6 @@
 """`muniment pack`: the findings of a framework over a period, in forms that an auditor can read and verify alone."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -142,7 +143,12 @@ def _sign(desk: "Desk", at: datetime, *, wanted: bool, named: bool) -> "Sign | N
         return None
     from muniment.exports.signing import signing
 
-    return signing(settings, desk.root, at)
+    return signing(settings, desk.root, at, _pin if sys.stdin.isatty() else None)
+
+
+def _pin(token: str) -> str:
+    """The PIN of a token, from who sits here; it is neither shown nor kept."""
+    return str(typer.prompt(f"PIN of the token {token}", hide_input=True, err=True))
 
 
 def _command(framework: str, options: Mapping[str, str | None], *, draft: bool) -> str:

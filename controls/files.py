@@ -34,6 +34,7 @@ from muniment.controls.model import (
 )
 from muniment.controls.packs import PackSettings
 from muniment.controls.period import midnight, parse_duration, parse_period
+from muniment.controls.token_uri import TokenUri, token_uri
 from muniment.evidence.errors import UsageError
 from muniment.evidence.hosts import host_or_address
 from muniment.evidence.model import Digest, Frozen
@@ -133,10 +134,26 @@ class Anchors(Frozen):
 class CardRow(Frozen):
     """A certificate with its key on a card or in a hardware module (PKCS#11)."""
 
-    module: str = Field(min_length=1, description="The module's library, such as /usr/lib/softhsm/libsofthsm2.so")
-    token: str = Field(min_length=1, description="The token's label")
-    label: str = Field(min_length=1, description="The label of the certificate, and of its key")
-    pin: Reference | None = None
+    uri: str | None = Field(None, description="RFC 7512, such as pkcs11:token=LABEL;object=NAME; never with a PIN")
+    module: str | None = Field(None, min_length=1, description="The library, such as /usr/lib/softhsm/libsofthsm2.so")
+    token: str | None = Field(None, min_length=1, description="The token's label")
+    label: str | None = Field(None, min_length=1, description="The label of the certificate, and of its key")
+    pin: Reference | Literal["ask"] | None = Field(None, description="`env:NAME`, `file:PATH`, or `ask`: in a terminal")
+
+    @model_validator(mode="after")
+    def _one_certificate(self) -> Self:
+        if self.uri and (self.token or self.label):
+            raise ValueError("`token` and `label` stand in the `uri`: name them once")
+        named = token_uri(self.uri) if self.uri else TokenUri(self.token, self.label)
+        if not named.token or not (named.label or named.key_id):
+            raise ValueError(
+                "name the `token` and the `label` of the certificate, or a `uri` with `token` and `object`"
+            )
+        if (self.module is None) == (named.module is None):
+            raise ValueError("name the `module` once: here, or as `module-path` of the `uri`")
+        if self.pin and named.pin:
+            raise ValueError("name the PIN once: here, or as `pin-source` of the `uri`")
+        return self
 
 
 class SignatureRow(Frozen):

@@ -476,12 +476,16 @@ class Anchoring:
 
 @dataclass(frozen=True)
 class Card:
-    """A certificate and its key under one label on a PKCS#11 token; `pin` is a reference, never the PIN."""
+    """A certificate and its key on a PKCS#11 token, under one label, one identifier, or both.
+
+    `pin` is a reference or `ask`, never the PIN.
+    """
 
     module: str
     token: str
-    label: str
+    label: str | None
     pin: str | None
+    key_id: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from muniment.controls.adopt import Adopted, adopt_claims, adopt_controls
 from muniment.controls.catalog import criterion_faults, framework_files, load_framework, load_library
 from muniment.controls.files import (
     AttestationsFile,
+    CardRow,
     ClaimsFile,
     ControlsFile,
     EndpointRow,
@@ -54,6 +55,7 @@ from muniment.controls.model import (
 )
 from muniment.controls.period import midnight, parse_period
 from muniment.controls.plan import check_collectors, plan_tasks
+from muniment.controls.token_uri import TokenUri, token_uri
 from muniment.controls.yaml import Document, did_you_mean, fault_at, raise_together, read, repeated
 from muniment.evidence.errors import ConfigError, UsageError
 from muniment.evidence.model import Frozen, canonical, digest
@@ -364,9 +366,20 @@ def _signature(root: Path, written: Manifest) -> Signing | None:
         certificate=_referred(root, row.certificate) if row.certificate else None,
         key=_referred(root, row.key) if row.key else None,
         passphrase=row.passphrase,
-        card=Card(row.card.module, row.card.token, row.card.label, row.card.pin) if row.card else None,
+        card=_card(row.card) if row.card else None,
         roots=_referred(root, row.roots) if row.roots else None,
         authority=next(chosen, None),
+    )
+
+
+def _card(row: CardRow) -> Card:
+    named = token_uri(row.uri) if row.uri else TokenUri(row.token, row.label)
+    return Card(
+        module=row.module or named.module or "",
+        token=named.token or "",
+        label=named.label,
+        pin=row.pin or named.pin,
+        key_id=named.key_id,
     )
 
 

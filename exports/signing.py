@@ -15,14 +15,16 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from muniment.controls.model import Card, Signing
+from muniment.controls.model import Signing
 from muniment.evidence import MunimentError, UsageError, rfc3339
 from muniment.evidence.secret import resolve
 from muniment.evidence.store.timestamp import exchange, load_certificates
+from muniment.exports.card import Ask, on_card
 
 if TYPE_CHECKING:
     from asn1crypto.x509 import Certificate  # type: ignore[import-untyped]
@@ -36,21 +38,23 @@ USAGES = frozenset({"digital_signature", "non_repudiation"})  # either will do: 
 Sign = Callable[[bytes], bytes]
 
 
-def signing(settings: Signing, base: Path, at: datetime) -> Sign:
+def signing(settings: Signing, base: Path, at: datetime, ask: Ask | None = None) -> Sign:
     """What signs the bytes of a sealed PDF. Relative references start at `base`; `at` is the time that is claimed.
+    `ask` asks a person for the PIN of a token, once.
 
     Raises:
         UsageError: `signature.certificate`, `signature.passphrase`, `signature.expired`, `signature.usage`,
             `signature.card` or `anchor.certificates`: nothing can be signed with what was named.
         CouldNotLook: a secret is not where it should be.
     """
-    with _identity(settings, base) as signer:
+    ask = cache(ask) if ask else None
+    with _identity(settings, base, ask) as signer:
         _check(signer.signing_cert, at)
     if settings.roots is not None:
         load_certificates(settings.roots)
 
     def sign(data: bytes) -> bytes:
-        with _identity(settings, base) as signer, _told(settings):
+        with _identity(settings, base, ask) as signer, _told(settings):
             return asyncio.run(_signed(data, settings, signer, at))
 
     return sign
@@ -145,10 +149,10 @@ def _stamper(settings: Signing) -> "TimeStamper":
 
 
 @contextlib.contextmanager
-def _identity(settings: Signing, base: Path) -> "Iterator[Signer]":
+def _identity(settings: Signing, base: Path, ask: Ask | None) -> "Iterator[Signer]":
     """The certificate with its key, while it is needed."""
     if settings.card is not None:
-        with _on_card(settings.card, base) as signer:
+        with on_card(settings.card, base, ask) as signer:
             yield signer
     else:
         yield _in_file(settings, base)
@@ -205,30 +209,6 @@ def _read(file: Path, key_file: Path | None, passphrase: bytes | None) -> tuple[
     if key is None or certificate is None:
         raise _unusable("it does not hold both a certificate and its key", file)
     return key, certificate, list(chain)
-
-
-@contextlib.contextmanager
-def _on_card(card: Card, base: Path) -> "Iterator[Signer]":
-    try:
-        import pkcs11  # type: ignore[import-not-found]
-        from pyhanko.config.pkcs11 import TokenCriteria
-        from pyhanko.sign.pkcs11 import PKCS11Signer, open_pkcs11_session
-    except ImportError as error:
-        raise _card("no PKCS#11 is installed here", card, "install it: pip install 'muniment[pkcs11]'") from error
-    pin = resolve({"pin": card.pin}, base)["pin"] if card.pin else None
-    try:
-        session = open_pkcs11_session(card.module, token_criteria=TokenCriteria(label=card.token), user_pin=pin)
-        with session:
-            signer = PKCS11Signer(session, cert_label=card.label, other_certs_to_pull=None)
-            assert signer.signing_cert is not None  # noqa: S101 - or loading it has raised
-            yield signer
-    except (pkcs11.PKCS11Error, RuntimeError) as error:
-        what = f"the card does not give the certificate {card.label} and its key ({type(error).__name__})"
-        raise _card(what, card, "see that module, token, label and PIN are as `pkcs11-tool -O` shows them") from None
-
-
-def _card(what: str, card: Card, mend: str) -> UsageError:
-    return UsageError(what, where=f"{card.module}, token {card.token}", mend=mend, code="signature.card")
 
 
 def _unusable(what: str, file: Path) -> UsageError:

@@ -84,3 +84,23 @@ def test_a_signature_that_nobody_described_is_refused(muniment: Any, small_acme:
     answer = muniment("-w", small_acme, "pack", FRAMEWORK, "--sign")
     assert answer.code == 2
     assert "muniment.yaml does not say how the PDF is signed" in answer.words
+
+
+@pytest.mark.parametrize(
+    ("uri", "code", "said"),
+    [
+        ("pkcs11:token=Acme;object=Seal?module-path=/nowhere/p11.so", "signature.card", "the module is not there"),
+        ("pkcs11:token=Acme;object=Seal?module-path=/nowhere/p11.so&pin-value=4711", None, "a PIN does not stand in"),
+        ("pkcs11:token=Acme?module-path=/nowhere/p11.so", None, "name the `token` and the `label`"),
+    ],
+)
+def test_a_token_is_named_by_a_uri_and_what_cannot_be_is_refused(
+    uri: str, code: str | None, said: str, muniment: Any, small_acme: Path
+) -> None:
+    file = small_acme / "muniment.yaml"
+    file.write_text(f"{file.read_text('utf-8')}\nsignature:\n  card: {{uri: '{uri}', pin: ask}}\n", "utf-8")
+    answer = muniment("-w", small_acme, "pack", FRAMEWORK, "--json")
+    assert answer.code == 2
+    assert code in (None, answer.json["error"]["code"])
+    assert said in answer.out + answer.err
+    assert "4711" not in answer.out + answer.err
