@@ -22,6 +22,7 @@ second time finds its run by reading one folder.
 """
 
 import re
+from binascii import unhexlify
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
@@ -162,8 +163,8 @@ def leaf_hashes(listed: bytes) -> list[bytes]:
         IntegrityError: it holds something else.
     """
     try:
-        hashes = bytes.fromhex(listed.decode("ascii"))  # which passes over the newlines
-        if listed != b"".join([hashes[at : at + 32].hex().encode() + b"\n" for at in range(0, len(hashes), 32)]):
+        hashes = unhexlify(listed.replace(b"\n", b""))
+        if len(hashes) * 65 != len(listed) * 32 or listed[64::65].strip(b"\n"):
             raise ValueError("not one hash a line")
         return [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
     except ValueError as error:

@@ -143,13 +143,14 @@ def end_faults(start: SeenStart, end: End, records: Sequence[SeenRecord], path: 
     if (end.run, end.run_id) != (start.run, start.run_id):
         yield Fault("run.end", place(run, path), f"it ends run {end.run}, not run {start.run}")
     names, missing = names_of(start, end), set(end.missing)
-    planned = list(zip(names, (task.id for task in start.plan.tasks if task.id not in missing), strict=True))
-    found = [(record.id, record.task) for record in records]
-    if planned != found:
-        yield from _misfits(planned, found, run, path)
-    statuses = Counter(record.status for record in records)
+    tasks = [task.id for task in start.plan.tasks if task.id not in missing]
+    found, looked_at = [record.id for record in records], [record.task for record in records]
+    if found != list(names) or looked_at != tasks:
+        planned = list(zip(names, tasks, strict=True))
+        yield from _misfits(planned, list(zip(found, looked_at, strict=True)), run, path)
+    statuses = Counter([record.status for record in records])
     counted = {status.value: statuses[status.value] for status in Status}
-    errored = sum(record.errored for record in records)
+    errored = sum([record.errored for record in records])
     said = (end.planned, end.got, end.errored, end.by_status)
     if said != (len(start.plan.tasks), len(records), errored, counted):
         yield Fault("run.counts", place(run, path), "the counts of the end are not those of the records")
