@@ -265,7 +265,7 @@ def _unlike(
     """One sentence for each row in a part of a table that is not as expected."""
     wanted = {_key(table, row): row for row in expected}
     found = {_key(table, row): tuple(row) for row in connection.execute(select(table).where(part))}
-    for key in sorted(wanted.keys() | found.keys()):
+    for key in sorted(wanted.keys() | found.keys(), key=_sortable):
         here, there = found.get(key), wanted.get(key)
         if here is None:
             yield f"{_name(table, wanted[key])}: missing from the index"
@@ -280,6 +280,11 @@ def _unlike(
 
 def _key(table: Table, row: Sequence[Any]) -> Row:
     return tuple(value for column, value in zip(table.columns, row, strict=True) if column.primary_key)
+
+
+def _sortable(key: Row) -> Row:
+    """A key to sort by: in a broken database a key may be of any type."""
+    return tuple((type(part).__name__, part) for part in key)
 
 
 def _name(table: Table, row: Row) -> str:
