@@ -173,7 +173,7 @@ def _ours(file: Path) -> None:
 def _naive(file: Path) -> None:
     from weasyprint import CSS, HTML
 
-    from muniment.exports.pdf import fetcher
+    from muniment.exports.engine import fetcher
 
     page = _page(file)
     fetch = fetcher(page.resources)

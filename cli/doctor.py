@@ -95,7 +95,7 @@ def _git() -> Line:
 
 def _engine() -> Line:
     """WeasyPrint, which needs the system's Pango."""
-    from muniment.exports.pdf import engine_versions
+    from muniment.exports.engine import engine_versions
 
     try:
         versions = engine_versions()

@@ -12,6 +12,7 @@ from datetime import datetime
 import pydyf  # type: ignore[import-untyped]
 
 from muniment.evidence import canonical, utc
+from muniment.exports.merge import Packed
 from muniment.exports.model import Attachment
 
 PAGES_SCHEMA = "muniment.pages/1"
@@ -81,15 +82,9 @@ def _add(pdf: pydyf.PDF, attachment: Attachment, at: datetime) -> pydyf.Dictiona
 
 def _page_digests(pdf: pydyf.PDF) -> bytes:
     """The SHA-256 of the drawing instructions of each page, as they are when decompressed."""
-    pages = [pdf.objects[number] for number in pdf.pages["Kids"][::3]]
     return canonical(
-        {"schema": PAGES_SCHEMA, "pages": [_content_digest(_object(pdf, page["Contents"])) for page in pages]}
+        {"schema": PAGES_SCHEMA, "pages": [hashlib.sha256(each.plain).hexdigest() for each in pdf.objects if isinstance(each, Packed)]}
     )
-
-
-def _content_digest(stream: pydyf.Stream) -> str:
-    plain = pydyf.Stream(stream.stream).data.split(b"stream\n", 1)[1].removesuffix(b"\nendstream")
-    return hashlib.sha256(plain).hexdigest()
 
 
 def _object(pdf: pydyf.PDF, reference: bytes) -> pydyf.Object:

@@ -37,11 +37,17 @@ _LONGEST_OWN = 4_000  # characters of a value that the organisation wrote itself
 
 @dataclass(frozen=True)
 class Page:
-    """What the renderer needs: one document, its style sheet, and the files that they may name, by `muniment:` URL."""
+    """What the renderer needs: one document, its style sheet, and the files that they may name, by `muniment:` URL.
+
+    `furniture` is the style sheet of what is stamped on each page, `count` the words before a page's number and between
+    it and that of the pages.
+    """
 
     xhtml: str
     css: str
     resources: Mapping[str, tuple[str, bytes]]  # name to media type and bytes
+    furniture: str = ""
+    count: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,8 @@ def render(pack: Pack, glyphs: frozenset[int], spoken: Language | None = None) -
     )
     if shown.identity.language == "zh":
         xhtml = xhtml.replace('"Muniment Sans, Muniment', '"Muniment Sans, Muniment CJK, Muniment')
-    return Page(xhtml, _css(shown, words), _resources(shown))
+    count = (f"{words.page} ", f" {words.of} ")
+    return Page(xhtml, _css(shown), _resources(shown), _furniture(shown, words, count), count)
 
 
 def _environment(pack: Pack, catalogue: NullTranslations, words: Words) -> Environment:
@@ -150,33 +157,38 @@ def _qr(name: str, content: str) -> Markup:
     ).format(side=side, name=name, content=content, path=path)
 
 
-def _css(pack: Pack, words: Words) -> str:
-    """The style sheet, with the strings of the page's furniture."""
+def _css(pack: Pack) -> str:
+    """The style sheet of the pages; nothing in it changes from one pack of an organisation to the next."""
+    return (
+        "".join(face.rule for face in faces(pack.identity.language))
+        + variables(pack.theme.accent, pack.theme.cover)
+        + _style("pack.css", pack.identity.language)
+    )
+
+
+def _furniture(pack: Pack, words: Words, count: tuple[str, str]) -> str:
+    """The style sheet of what is stamped on the pages, with its strings."""
     identity = pack.identity
-    furniture = {
+    style = _style("furniture.css", identity.language)
+    strings = {
         "classification": identity.classification,
         "organisation": identity.organisation,
         "name": f"{identity.id} · {words.version(identity.version)}",
         "mark": identity.mark or "",
         "root": f"{words.root} {text.short(pack.head.root)}",
-        "page": f"{words.page} ",
-        "of": f" {words.of} ",
+        "digits": f"{count[0]}0123456789ivxlcdm{count[1]}",
     }
-    style = (files("muniment.exports") / "styles" / "pack.css").read_text(encoding="utf-8")
-    if identity.language == "zh":
-        style = style.replace('"Muniment Sans"', '"Muniment Sans", "Muniment CJK"').replace(
-            '"Muniment Mono"', '"Muniment Mono", "Muniment CJK"'
-        )
-    for key, value in furniture.items():
+    for key, value in strings.items():
         style = style.replace(f'"{{{key}}}"', css_string(value))
-    ground = '\n@page { background: url("muniment:mark.svg") no-repeat center; background-size: 150mm }\n'
-    colours = variables(pack.theme.accent, pack.theme.cover)
-    return (
-        "".join(face.rule for face in faces(pack.identity.language))
-        + colours
-        + style
-        + (ground if identity.mark else "")
-    )
+    return style if identity.mark else style[: style.index("@page ground")]
+
+
+def _style(name: str, language: str) -> str:
+    style = (files("muniment.exports") / "styles" / name).read_text(encoding="utf-8")
+    if language == "zh":
+        for family in ("Muniment Sans", "Muniment Mono"):
+            style = style.replace(f'"{family}"', f'"{family}", "Muniment CJK"')
+    return style
 
 
 def css_string(value: str) -> str:

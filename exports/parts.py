@@ -1,0 +1,173 @@
+"""A document taken apart into parts that are drawn one by one: what stands before the first section, and the sections.
+
+A part begins on a page of its own. A section is a part, with those after it that go on where it ends; each sheet of a
+control that begins a page is one too; and a long table is cut into blocks of rows, so that one changed record is one
+block drawn anew. Nothing of the document's head goes into a part: its title and dates would change every part.
+"""
+
+from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from muniment.evidence import MunimentError
+
+INSIDE = "inside:"  # what the URL of a link within the document begins with
+FRONT = ("cover", "contents")
+GOES_ON = ("exceptions", "claims", "requests")  # sections that begin on the page where the one before them ends
+LONGEST = 150  # rows of a table that is not cut
+BLOCK = 90  # rows of a block
+SHEETS = 12  # unchecked controls or findings, of which several stand on a page
+
+ElementTree.register_namespace("svg", "http://www.w3.org/2000/svg")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is drawn by itself: a whole document as XHTML, and the heading that it begins with or stands under."""
+
+    name: str
+    xhtml: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A document in parts: its head, what stands before the first section, and the rest in order."""
+
+    root: Element
+    front: Element
+    body: tuple[Part, ...]
+
+
+def taken_apart(xhtml: str) -> Parts:
+    """The parts of a document, read by the strict parser: entities and unclosed markup are refused.
+
+    Raises:
+        MunimentError: `pack.malformed`.
+    """
+    try:
+        if "<!" in xhtml:
+            raise ElementTree.ParseError("declarations are not allowed")
+        root = ElementTree.fromstring(xhtml)  # noqa: S314 - ours, and without declarations
+    except ElementTree.ParseError as error:
+        raise MunimentError(f"the document is not well-formed: {error}", code="pack.malformed") from error
+    _marked(root)
+    body = root.find("body")
+    if body is None or not any(_class(each) in FRONT for each in body):
+        return Parts(root, root, ())
+    front = [each for each in body if _class(each) in FRONT]
+    groups: list[list[Element]] = []
+    for section in (each for each in body if _class(each) not in FRONT):
+        if groups and _class(section) in GOES_ON:
+            groups[-1].append(section)
+        else:
+            groups.append([section])
+    parts = [part for group in groups for part in _group(group)]
+    return Parts(root, _document(root, front), tuple(Part(_heading(each), _text(_document(root, each))) for each in parts))
+
+
+def numbered(front: Element, pages: Mapping[str, int]) -> str:
+    """What stands before the first section, with the page that each link leads to."""
+    for link in front.iter("a"):
+        page = pages.get(link.get("href", "").removeprefix(INSIDE))
+        if page is not None:
+            link.set("data-page", str(page))
+    return _text(front)
+
+
+def _marked(root: Element) -> None:
+    """Mark each link within the document; one that leads nowhere is no link."""
+    known = {each.get("id") for each in root.iter()}
+    for link in root.iter("a"):
+        name = link.get("href", "")
+        if name.startswith("#"):
+            if name[1:] in known:
+                link.set("href", INSIDE + name[1:])
+            else:
+                del link.attrib["href"]
+
+
+def _group(sections: list[Element]) -> Iterator[list[Element]]:
+    """Each part's sections: the last part of a section goes on with the section that follows on the same page."""
+    part: list[Element] = []
+    for section in sections:
+        first, *others = _sections(section)
+        part.append(first)
+        for other in others:
+            yield part
+            part = [other]
+    yield part
+
+
+def _sections(section: Element) -> list[Element]:
+    """The section in pieces that begin a page each."""
+    pieces = [_empty(section)]
+    several = 0
+    for child in section:
+        blocks = _blocks(child) if child.tag == "table" else [child]
+        sheet = child.get("class", "")
+        if sheet == "sheet checked" and any(each.tag == "article" for each in pieces[-1]):
+            pieces.append(_empty(section))
+            several = 0
+        elif sheet in ("sheet unchecked", "gap"):
+            several += 1
+            if several > SHEETS:
+                pieces.append(_empty(section))
+                several = 1
+        pieces[-1].append(blocks[0])
+        for block in blocks[1:]:
+            pieces.append(_empty(section))
+            pieces[-1].append(block)
+    return pieces
+
+
+def _blocks(table: Element) -> list[Element]:
+    """A table in blocks of rows; each has the table's head."""
+    body = table.find("tbody")
+    if body is None or len(body) <= LONGEST:
+        return [table]
+    blocks = []
+    for start in range(0, len(body), BLOCK):
+        block = _empty(table)
+        for child in table:
+            if child is body:
+                rows = _empty(body)
+                rows.extend(body[start : start + BLOCK])
+                block.append(rows)
+            else:
+                block.append(child)
+        blocks.append(block)
+    return blocks
+
+
+def _empty(element: Element) -> Element:
+    """The element without what is in it."""
+    made = Element(element.tag, dict(element.attrib))
+    made.text = element.text
+    return made
+
+
+def _document(root: Element, content: list[Element]) -> Element:
+    html = Element("html", dict(root.attrib))
+    body = Element("body")
+    body.extend(copy(each) for each in content)
+    html.append(body)
+    return html
+
+
+def _text(root: Element) -> str:
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _class(element: Element) -> str:
+    return element.get("class", "")
+
+
+def _heading(content: list[Element]) -> str:
+    """The words of the first heading."""
+    for level in ("h1", "h2"):
+        for section in content:
+            if (found := section.find(f".//{level}")) is not None:
+                return " ".join("".join(found.itertext()).split())
+    return content[0].get("class", "")
