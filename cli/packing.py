@@ -216,9 +216,9 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
     """
     from muniment.controls.assess import assess
     from muniment.controls.catalog import load_library
+    from muniment.exports.engine import engine_versions
     from muniment.exports.model import Head, Making
     from muniment.exports.pack import build_pack
-    from muniment.exports.engine import engine_versions
 
     store, workspace, looks = desk.store, desk.workspace, theme(desk)
     report = _verified(desk, progress)

@@ -83,7 +83,10 @@ def _add(pdf: pydyf.PDF, attachment: Attachment, at: datetime) -> pydyf.Dictiona
 def _page_digests(pdf: pydyf.PDF) -> bytes:
     """The SHA-256 of the drawing instructions of each page, as they are when decompressed."""
     return canonical(
-        {"schema": PAGES_SCHEMA, "pages": [hashlib.sha256(each.plain).hexdigest() for each in pdf.objects if isinstance(each, Packed)]}
+        {
+            "schema": PAGES_SCHEMA,
+            "pages": [hashlib.sha256(each.plain).hexdigest() for each in pdf.objects if isinstance(each, Packed)],
+        }
     )
 
 

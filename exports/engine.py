@@ -83,7 +83,7 @@ class Engine:
         with self._guarded():
             made = build_fonts_dictionary(pdf, fonts, True, True, {"hinting": False, "pdf_version": "1.7"})
         pdf.add_object(made)
-        return made.reference
+        return bytes(made.reference)
 
     def describe(self, pdf: "pydyf.PDF", head: str) -> bytes:
         """Put what PDF/A-3a asks for into the PDF: metadata, language, colours; the reference of the colour profile.
@@ -109,7 +109,7 @@ class Engine:
         pdf.catalog["MarkInfo"] = pydyf.Dictionary({"Marked": "true"})
         pdf.catalog["Lang"] = pydyf.String(metadata.lang or "")
         metadata.include_in_pdf(pdf, "a", 3, "A", True)
-        return profile.reference
+        return bytes(profile.reference)
 
     def _sheet(self, css: str) -> Any:
         from weasyprint import CSS
@@ -160,7 +160,7 @@ class Engine:
         if not faces:
             return
         lines = "".join(
-            f"<p style=\"font: {_STYLES[each.style]} {each.weight} 9pt '{escape(each.family)}'\">"
+            f"<p style=\"font: {each.style} {each.weight} 9pt '{escape(each.family)}'\">"
             f"{escape(next(iter(each.text.values()), 'x'))}</p>"
             for each in faces.values()
         )
@@ -260,14 +260,12 @@ def _bookmarks(pages: Sequence[Any]) -> Iterator[Place]:
 
 
 def _face(font: Any) -> Face:
-    return Face(font.family, int(font.weight), int(font.style), dict(font.widths), dict(font.to_unicode))
+    return Face(font.family, int(font.weight), _STYLES[font.style], dict(font.widths), dict(font.to_unicode))
 
 
 def _joined(one: Face, other: Face) -> Face:
     """What is used of a face in two places; where they differ in a width by rounding, the first has it."""
-    return Face(
-        one.family, one.weight, one.style, {**other.widths, **one.widths}, {**other.text, **one.text}
-    )
+    return Face(one.family, one.weight, one.style, {**other.widths, **one.widths}, {**other.text, **one.text})
 
 
 def _inform(pdf: "pydyf.PDF", metadata: Any) -> None:

@@ -1,11 +1,11 @@
 """A fragment: some pages of a document, drawn, without anything that depends on where in the document they stand.
 
-Links name their target; page numbers, headers and the fonts' files are not in it. So a fragment can be kept and put into
-any document, and the same markup gives the same fragment wherever it is drawn.
+Links name their target; page numbers, headers and the fonts' files are not in it. So a fragment can be kept and put
+into any document, and the same markup gives the same fragment wherever it is drawn.
 
 Objects are PDF syntax (ISO 32000-1, section 7.3) in which each reference is a token between two bytes that PDF strings
-never hold here: a number for an object of the fragment, `p3` for its page, `a5` for its link, and `D`, `F`, `C`, `I` for
-what all fragments of a document share: the root of the structure, the fonts, the colour spaces, the colour profile.
+never hold here: a number for an object of the fragment, `p3` for its page, `a5` for its link, and `D`, `F`, `C`, `I`
+for what all fragments of a document share: the root of the structure, the fonts, the colour spaces, the profile.
 """
 
 import json

@@ -156,7 +156,7 @@ class _Lift:
             return b"<<" + b"".join(self.entries(value)) + b">>"
         if isinstance(value, list | tuple):
             return b"[" + b" ".join(self.written(each) for each in value) + b"]"
-        return pydyf._to_bytes(value)
+        return bytes(pydyf._to_bytes(value))
 
     def _taken(self, number: int) -> bytes:
         """The token of an object, which is taken along if it was not yet."""

@@ -20,7 +20,6 @@ _COLOUR = re.compile(rb"\n([0-9. ]+ rg)\n")
 _TEXT = re.compile(rb"BT\n1 0 0 -1 [0-9.-]+ ([0-9.-]+) Tm\n/[A-Z]+ ([0-9.]+) Tf\n")
 
 
-
 @dataclass(frozen=True)
 class Furniture:
     """What is stamped: pages of a fragment that lie over the cover, over each other page, and under all; a page that
@@ -82,7 +81,7 @@ def colours(pdf: pydyf.PDF, profile: bytes) -> bytes:
     """The colour spaces that WeasyPrint's drawings name; their reference."""
     raw = Raw(b"<</srgb[/ICCBased %b]>>" % profile)
     pdf.add_object(raw)
-    return raw.reference
+    return bytes(raw.reference)
 
 
 class _Merged:
@@ -110,7 +109,7 @@ class _Merged:
         named |= {b"a%d" % place: link.reference for place, link in enumerate(links)}
         objects = _objects(self.pdf, fragment, named | {b"D": self.document.reference}, self.shared)
         resources = _resources(self.pdf, fragment, objects, self.shared, stamps)
-        for place, (page, drawn) in enumerate(zip(pages, fragment.pages, strict=True)):
+        for page, drawn in zip(pages, fragment.pages, strict=True):
             self._page(page, drawn, links, resources, stamps)
             for link in drawn.links:
                 self._link(links[link], fragment, link, objects)
@@ -124,9 +123,7 @@ class _Merged:
         for place in fragment.bookmarks:
             self.bookmarks.append((place.level, place.name, _destination(pages[place.page], place.x, place.y)))
 
-    def _page(
-        self, page: Raw, drawn: Drawn, links: Sequence[Raw], resources: bytes, stamps: "_Stamps"
-    ) -> None:
+    def _page(self, page: Raw, drawn: Drawn, links: Sequence[Raw], resources: bytes, stamps: "_Stamps") -> None:
         content = stamps.stamped(drawn, self.pdf.pages["Count"])
         stream = Packed(content)
         self.pdf.add_object(stream)
@@ -192,9 +189,7 @@ class Packed(pydyf.Object):  # type: ignore[misc]  # pydyf has no types
         self.data = b"<</Filter/FlateDecode/Length %d>>\nstream\n" % len(packed) + packed + b"\nendstream"
 
 
-def _objects(
-    pdf: pydyf.PDF, fragment: Fragment, named: Mapping[bytes, bytes], shared: Shared
-) -> dict[bytes, bytes]:
+def _objects(pdf: pydyf.PDF, fragment: Fragment, named: Mapping[bytes, bytes], shared: Shared) -> dict[bytes, bytes]:
     """Add the fragment's objects; the references by token."""
     raws = [Raw(stream=stream is not None) for _, stream in fragment.objects]
     for raw in raws:
@@ -218,7 +213,7 @@ def _resources(
     said = b"".join(b"/" + kind.encode() + b"<<" + value + b">>" for kind, value in sorted(kinds.items()) if value)
     raw = Raw(b"<<%b/ColorSpace %b/Font %b>>" % (said, shared.colours, shared.fonts))
     pdf.add_object(raw)
-    return raw.reference
+    return bytes(raw.reference)
 
 
 class _Stamps:

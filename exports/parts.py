@@ -64,7 +64,9 @@ def taken_apart(xhtml: str) -> Parts:
         else:
             groups.append([section])
     parts = [part for group in groups for part in _group(group)]
-    return Parts(root, _document(root, front), tuple(Part(_heading(each), _text(_document(root, each))) for each in parts))
+    return Parts(
+        root, _document(root, front), tuple(Part(_heading(each), _text(_document(root, each))) for each in parts)
+    )
 
 
 def numbered(front: Element, pages: Mapping[str, int]) -> str:

@@ -16,9 +16,9 @@ import pikepdf
 import pytest
 
 from muniment.evidence import MunimentError, failed
+from muniment.exports.engine import engine_versions
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import Page, render
-from muniment.exports.engine import engine_versions
 from muniment.exports.pdf import render_pdf
 from muniment.exports.write import pack_bytes
 
