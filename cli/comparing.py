@@ -11,7 +11,7 @@ LAST = "last"
 
 
 def earlier_pack(desk: "Desk", asked: str, framework: str) -> "Earlier":
-    """The pack at that path; `last` is the newest pack of the framework that the log says was built.
+    """The pack at that path; `last` is the newest of the framework that the log says was built.
 
     Raises:
         UsageError: there is none, or it is of another framework.
@@ -62,7 +62,7 @@ def read_pack(desk: "Desk", path: Path) -> "Earlier":
 
 
 def _last(desk: "Desk", framework: str) -> Path:
-    """The file in `packs/` of the newest pack of the framework whose digest the log has."""
+    """The file in `packs/` of the newest pack of the framework that is not redacted, and whose digest the log has."""
     from muniment.cli.packing import FOLDER
     from muniment.evidence import digest
     from muniment.evidence.decision import DecisionKind
@@ -71,7 +71,9 @@ def _last(desk: "Desk", framework: str) -> Path:
     built = [
         each.decision
         for each in desk.store.decisions()
-        if each.decision.kind == DecisionKind.PACK_BUILT and each.decision.payload.get("framework") == framework
+        if each.decision.kind == DecisionKind.PACK_BUILT
+        and each.decision.payload.get("framework") == framework
+        and each.decision.payload.get("audience") != "redacted"
     ]
     if not built:
         raise UsageError(f"the log knows of no earlier pack of {framework}", mend="leave out `--since` for the first")

@@ -241,6 +241,7 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
             anchors=_held(desk, report),
         ),
         prove=store.proof,
+        continues=store.consistency,
         period=asked.period,
         at=asked.at,
         making=Making(command=asked.command, versions=versions, workspace=workspace.digest),

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from muniment.evidence import MunimentError, Status, canonical
+from muniment.evidence import MunimentError, Status, UsageError, canonical
 from muniment.evidence.model import Digest, Instant
 from muniment.exports.model import Change, Pack, Since
 
@@ -23,6 +23,7 @@ class _Read(BaseModel):
 class _Named(_Read):
     id: str
     generated_at: Instant
+    audience: str = "auditor"
 
 
 class _Framework(_Read):
@@ -86,6 +87,7 @@ def earlier(manifest: bytes) -> Earlier:
 
     Raises:
         MunimentError: `since`: it is of a version that cannot be compared.
+        UsageError: `since.redacted`: what it masks would be compared.
     """
     try:
         told = _Manifest.model_validate_json(manifest)
@@ -95,6 +97,12 @@ def earlier(manifest: bytes) -> Earlier:
             mend="name a pack of this version",
             code="since",
         ) from error
+    if told.pack.audience == "redacted":
+        raise UsageError(
+            f"{told.pack.id} is redacted: every value that it masks would look like a change",
+            mend="compare with a pack for the auditor of that time; a redacted pack may be compared with it too",
+            code="since.redacted",
+        )
     return Earlier(
         id=told.pack.id,
         framework=told.framework.id,

@@ -7,28 +7,35 @@ that the pages say stands here whole; all JSON is canonical (RFC 8785), so that 
     records.jsonl     one canonical record a line, in the order of the manifest's `records`
     proofs.json       muniment.proofs/1   the inclusion proofs of each record, of each run's plan and
                                           end, and of each decision (RFC 6962 section 2.1.1)
+    consistency.json  muniment.consistency/1  where an earlier pack was given: that its log is the beginning of
+                          this one (RFC 6962 section 2.1.2)
     checkpoint.txt    the signed head of the log (C2SP tlog-checkpoint)
     trust.json        muniment.root/1     the keys that may sign, as the store says; pin it elsewhere
     allowed_signers   the same keys, as `ssh-keygen -Y verify` reads them
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from muniment.evidence import StoredRun, canonical, digest, rfc3339
-from muniment.evidence.store.merkle import InclusionProof
+from muniment.evidence.store.merkle import ConsistencyProof, InclusionProof
 from muniment.exports.languages import marked
 from muniment.exports.model import Attachment, Pack, RequestRow, Since, Tally
 
 SCHEMA = "muniment.pack/1"
 PROOFS_SCHEMA = "muniment.proofs/1"
+CONSISTENCY_SCHEMA = "muniment.consistency/1"
 SEAL_NAMESPACE = "muniment-pack"  # of the SSH signature, so that a seal is no commit and a commit no seal
 
 Prove = Callable[[int], InclusionProof]
+Continue = Callable[[int], ConsistencyProof]
 
 
-def attachments(pack: Pack, prove: Prove) -> tuple[Attachment, ...]:
-    """All files of the pack but the seal, the manifest first. `prove` gives the inclusion proof of a leaf."""
+def attachments(pack: Pack, prove: Prove, continues: Continue | None = None) -> tuple[Attachment, ...]:
+    """All files of the pack but the seal, the manifest first.
+
+    `prove` gives the inclusion proof of a leaf, `continues` that the log of an earlier size is the beginning of this.
+    """
     others = (
         Attachment(
             "records.jsonl",
@@ -42,6 +49,7 @@ def attachments(pack: Pack, prove: Prove) -> tuple[Attachment, ...]:
             marked("That records and runs are in the log"),
             _proofs(pack, prove),
         ),
+        *_consistency(pack, continues),
         Attachment("checkpoint.txt", "text/plain", marked("The signed head of the log"), pack.head.note.encode()),
         Attachment("trust.json", "application/json", marked("The keys that may sign"), canonical(pack.head.trust)),
         Attachment(
@@ -276,6 +284,21 @@ def _proofs(pack: Pack, prove: Prove) -> bytes:
             ],
         }
     )
+
+
+def _consistency(pack: Pack, continues: Continue | None) -> Iterator[Attachment]:
+    """The proof that leads from the earlier pack's root to this one's, if an earlier pack was given."""
+    if pack.since is None or continues is None:
+        return
+    content = {
+        "schema": CONSISTENCY_SCHEMA,
+        "origin": pack.head.origin,
+        "old": {"size": pack.since.size, "root": pack.since.root},
+        "new": {"size": pack.head.size, "root": pack.head.root},
+        "path": [each.hex() for each in continues(pack.since.size).path],
+    }
+    what = marked("That the log of the earlier pack is the beginning of this one")
+    yield Attachment("consistency.json", "application/json", what, canonical(content))
 
 
 def _allowed_signers(pack: Pack) -> bytes:

@@ -43,7 +43,7 @@ from muniment.exports.changes import Earlier, since
 from muniment.exports.charts import HeatMap
 from muniment.exports.document import document_control
 from muniment.exports.looked import code_rows
-from muniment.exports.manifest import Prove, attachments
+from muniment.exports.manifest import Continue, Prove, attachments
 from muniment.exports.model import (
     AcceptedRow,
     Cited,
@@ -91,6 +91,7 @@ def build_pack(
     before: Earlier | None = None,
     theme: Theme | None = None,
     audience: str = "auditor",
+    continues: Continue | None = None,
 ) -> Pack:
     """Everything on the page.
 
@@ -99,7 +100,8 @@ def build_pack(
     installed collectors); `mark` is printed on every page (DEMO, DRAFT); `language` is the pack's own, or else the
     workspace's; `roots` are the log's at the sizes at which the workspace's samples were drawn; `decisions` are all
     that the store has at the checkpoint; `before` is an earlier pack to compare with; `theme` is its looks;
-    `audience` is `auditor`, `internal` or `redacted`.
+    `audience` is `auditor`, `internal` or `redacted`; `continues` proves that the log at an earlier size is the
+    beginning of this one.
     """
     spoken = language or workspace.language
     theme = theme or Theme()
@@ -151,7 +153,7 @@ def build_pack(
         pack = replace(pack, since=since(pack, before))
     if audience == "redacted":
         pack = redacted(pack, workspace, decisions)
-    return replace(pack, attachments=attachments(pack, prove))
+    return replace(pack, attachments=attachments(pack, prove, continues))
 
 
 def _identity(

@@ -101,6 +101,13 @@ class ReceivedAttachment(_Received):
     sha256: Digest
 
 
+class ReceivedSince(_Received):
+    """The state of the log on which the earlier pack rested."""
+
+    size: int = Field(ge=0)
+    root: Digest
+
+
 class Manifest(_Received):
     """`manifest.json`."""
 
@@ -113,6 +120,7 @@ class Manifest(_Received):
     decisions: tuple[ReceivedDecision, ...] = ()  # packs of earlier versions have none
     findings: tuple[ReceivedFinding, ...]
     attachments: tuple[ReceivedAttachment, ...]
+    since: ReceivedSince | None = None
 
 
 class ReceivedProof(_Received):
@@ -130,6 +138,15 @@ class Proofs(_Received):
     size: int = Field(ge=0)
     root: Digest
     proofs: tuple[ReceivedProof, ...]
+
+
+class Consistency(_Received):
+    """`consistency.json`: the path from the earlier root to the present one."""
+
+    schema_: Literal["muniment.consistency/1"] = Field(alias="schema")
+    old: ReceivedSince
+    new: ReceivedSince
+    path: tuple[_Hash, ...] = Field(max_length=64)
 
 
 class PageDigests(_Received):

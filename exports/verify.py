@@ -5,7 +5,8 @@ In this order, and further even after a fault, so that the report says what was 
 1. the seal: one signature over every byte, by a trusted key, and nothing after the end of the file but a PDF signature,
    which `exports.signed` verifies;
 2. the attachments: plain names, sizes within reason, those that the manifest lists and no others, each with its digest;
-3. the checkpoint: signed for this log by a trusted key, and the one that the manifest and the proofs speak of;
+3. the checkpoint: signed for this log by a trusted key, and the one that the manifest and the proofs speak of; where
+   an earlier pack was given, its log is the beginning of this one;
 4. the records: each line has the digest that the manifest gives, and its proof leads to the checkpoint's root;
 5. the runs: the plan and the end of each are in the log, no run between them is left out, and of the checks that the
    findings rest on, each look that a run of the period planned has its record here or is counted as missing;
@@ -29,10 +30,10 @@ from muniment.evidence import EvidenceRecord, IntegrityError, StoreFault, canoni
 from muniment.evidence.decision import decision_id
 from muniment.evidence.record import record_id
 from muniment.evidence.store.keys import Trust
-from muniment.evidence.store.merkle import InclusionProof, includes, leaf_hash
+from muniment.evidence.store.merkle import ConsistencyProof, InclusionProof, consistent, includes, leaf_hash
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.exports.contents import Contents, opened
-from muniment.exports.received import Manifest, PageDigests, Proofs, ReceivedRun
+from muniment.exports.received import Consistency, Manifest, PageDigests, Proofs, ReceivedRun
 from muniment.exports.seal import sealed_part, verify_seal
 from muniment.exports.signed import PdfSignature, Pinned, verify_signature
 
@@ -207,6 +208,7 @@ class Verification:
         """Steps 2 to 7; the checkpoint, if it is signed."""
         self._attachments(manifest)
         checkpoint = self._checkpoint(manifest, trust) if trust else None
+        self._continued(manifest, checkpoint)
         proofs = self._proofs(checkpoint)
         records = self._records(manifest, proofs)
         self._runs(manifest, proofs, records)
@@ -290,6 +292,23 @@ class Verification:
                 "checkpoint.differs", "manifest.json", "the manifest speaks of another checkpoint than is attached"
             )
         return checkpoint
+
+    def _continued(self, manifest: Manifest, checkpoint: Checkpoint | None) -> None:
+        """The log of the earlier pack is the beginning of this one, where the pack says so and has the proof."""
+        raw = self.contents.files.get("consistency.json")
+        if raw is None or checkpoint is None:
+            return
+        try:
+            told = Consistency.model_validate_json(raw)
+        except ValidationError:
+            self._add("consistency.malformed", "consistency.json", "the proof of consistency cannot be read")
+            return
+        old, new = manifest.since, (checkpoint.size, checkpoint.root)
+        proof = ConsistencyProof(told.old.size, told.new.size, tuple(map(bytes.fromhex, told.path)))
+        named = old is not None and told.old == old and (told.new.size, told.new.root) == new
+        if not named or not consistent(proof, _hash(told.old.root), _hash(told.new.root)):
+            what = "no proof shows that the log of the earlier pack is the beginning of this one"
+            self._add("consistency.unproven", "consistency.json", what)
 
     def _proofs(self, checkpoint: Checkpoint | None) -> "_Log | None":
         try:
@@ -418,6 +437,10 @@ def _record(line: bytes) -> EvidenceRecord | None:
         return record if canonical(record) == line else None
     except ValueError:  # pydantic's ValidationError is one
         return None
+
+
+def _hash(root: str) -> bytes:
+    return bytes.fromhex(root.removeprefix("sha256:"))
 
 
 def _run_of(record: EvidenceRecord) -> int:

@@ -11,7 +11,8 @@ Python 3.8 or newer; nothing is installed, written or asked of a network. In thi
 5. Each record has the digest of the manifest, and its proof leads to the checkpoint's root (RFC 6962, section 2.1.1).
 6. The plan and the end of each run are in the log, no run is left out between them, and no record that a plan promises.
 7. Each decision is in the log.
-8. The PDF's own seal holds over its first revision, and if a PDF signature was appended, that one covers the whole file
+8. Where an earlier pack was given: its log is the beginning of this one (RFC 9162, section 2.1.4.2).
+9. The PDF's own seal holds over its first revision, and if a PDF signature was appended, that one covers the whole file
    and has its SHA-256. Who signed, and whether anybody trusts the certificate, is not checked here: see VERIFY.txt.
 
 The exit code is 0 if nothing is wrong, 4 if anything is, and 2 if there is nothing to check. Each fault has one line:
@@ -64,6 +65,9 @@ def main(arguments):
     print("verified: pack %s, %d records, %d runs" % (printable(facts["id"]), facts["records"], facts["runs"]))
     print("root sha256:%s over %d leaves" % (facts["root"], facts["size"]))
     print("signed by %s" % facts["key"])
+    if facts["since"]:
+        told = tuple(facts["since"][name] for name in ("pack", "root", "size"))
+        print(printable("the log begins with that of pack %s: compare its root, %s over %d leaves" % told))
     if facts["redacted"] or facts["withheld"]:
         told = (facts["redacted"], facts["withheld"])
         print("%d records and %d other entries of the log are redacted, proven by digest only" % told)
@@ -148,10 +152,13 @@ def check(files, key, faults):
         check_records(files, manifest, paths, log, fault)
         check_runs(manifest, paths, log, fault)
         check_decisions(manifest, paths, log, fault)
+        if "consistency.json" in files:
+            check_continued(json.loads(files["consistency.json"].decode("utf-8")), manifest, log, fault)
         name = manifest["pack"]["id"] + ".pdf"
         signatures = check_pdf(name, files[name], keys, fault) if name in files else 0
         return {
             "signatures": signatures,
+            "since": manifest.get("since") if "consistency.json" in files else None,
             "id": manifest["pack"]["id"],
             "records": len(manifest["records"]),
             "runs": len(manifest["runs"]),
@@ -424,6 +431,42 @@ def check_decisions(manifest, paths, log, fault):
         held = bool(each.get("withheld"))
         if not named or (log and not holds(log, canonical(each["decision"]), each["leaf"], paths, held)):
             fault("decision.unproven", each["id"], "no proof shows that the decision is in the log as it stands here")
+
+
+def check_continued(proof, manifest, log, fault):
+    """The log of the earlier pack is the beginning of this one."""
+    since, old, new = manifest["since"], proof["old"], proof["new"]
+    said = (old["size"], old["root"], new["size"], new["root"])
+    root = "sha256:" + log["root"].hex() if log else new["root"]
+    named = said == (since["size"], since["root"], manifest["checkpoint"]["size"], root)
+    if not named or not continues([bytes.fromhex(each) for each in proof["path"]], *said):
+        message = "no proof shows that the log of the earlier pack is the beginning of this one"
+        fault("consistency.unproven", "consistency.json", message)
+
+
+def continues(path, size, root, new_size, new_root):
+    """Whether the path leads from the old root to the new one (RFC 9162 section 2.1.4.2)."""
+    if size == new_size:
+        return not path and root == new_root
+    if not 0 < size < new_size or not path:
+        return False
+    if size & (size - 1) == 0:
+        path = [bytes.fromhex(root[7:]), *path]
+    index, last = size - 1, new_size - 1
+    while index & 1:
+        index, last = index >> 1, last >> 1
+    old = new = path[0]
+    for other in path[1:]:
+        if last == 0:
+            return False
+        if index & 1 or index == last:
+            old, new = (hashlib.sha256(b"\x01" + other + each).digest() for each in (old, new))
+            while index and not index & 1:
+                index, last = index >> 1, last >> 1
+        else:
+            new = hashlib.sha256(b"\x01" + new + other).digest()
+        index, last = index >> 1, last >> 1
+    return last == 0 and (old.hex(), new.hex()) == (root[7:], new_root[7:])
 
 
 def instant(text):

@@ -1,5 +1,6 @@
 """`muniment pack --since`: an earlier pack is verified, and must rest on the beginning of the same log."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from openpyxl import load_workbook
 
 from muniment.cli.comparing import earlier_pack
 from muniment.cli.desk import Desk
-from muniment.evidence import UsageError
+from muniment.evidence import IntegrityError, UsageError
 
 FRAMEWORK = "iso-iec-27001-2022"
 
@@ -52,3 +53,31 @@ def test_without_a_pack_in_the_log_there_is_no_last_one(small_acme: Path, munime
     answer = muniment("-w", small_acme, "pack", "trustarc-truste", "--since", "last")
     assert (answer.code, "knows of no earlier pack" in answer.err) == (2, True)
     assert muniment("-w", small_acme, "pack", "trustarc-truste", "--since", small_acme / "no.pdf").code != 0
+
+
+def test_a_redacted_pack_is_not_the_last_one(acme: Path, muniment: Any, built: Path, tmp_path: Path) -> None:
+    file = acme / "muniment.yaml"
+    file.write_text(file.read_text("utf-8") + "\npacks:\n  masked: [facts.first]\n", "utf-8")
+    words = ("-w", acme, "pack", FRAMEWORK, "--audience", "redacted", "--since", "last", "--formats", "xlsx")
+    answer = muniment(*words, "-o", tmp_path / "redacted.xlsx")
+    assert answer.code == 0, answer.err
+    assert earlier_pack(Desk(acme), "last", FRAMEWORK).id == built.stem
+
+
+def test_a_log_that_does_not_continue_the_earlier_pack_s_is_named(acme: Path, muniment: Any, built: Path) -> None:
+    store = acme / "evidence.git"
+    commits = subprocess.run(["git", "-C", store, "rev-list", "evidence"], capture_output=True, text=True, check=True)
+    subprocess.run(["git", "-C", store, "update-ref", "refs/heads/evidence", commits.stdout.split()[-1]], check=True)
+    with pytest.raises(IntegrityError, match="does not continue the one that") as shorter:
+        earlier_pack(Desk(acme), str(built), FRAMEWORK)
+    muniment("-w", acme, "collect", "--all")
+    answer = muniment("-w", acme, "pack", FRAMEWORK, "--since", built, "--json")
+    assert (answer.code, answer.json["error"]["code"]) == (4, shorter.value.code) == (4, "since.fork")
+
+
+def test_a_pack_of_an_earlier_key_is_compared_with_and_signed_off(acme: Path, muniment: Any, built: Path) -> None:
+    assert muniment("-w", acme, "keys", "rotate", "--name", "Acme 2027").code == 0
+    assert earlier_pack(Desk(acme), "last", FRAMEWORK).id == built.stem
+    words = ("--name", "Ada", "--role", "reviewed", "--statement", "I have read it.", "--json")
+    assert muniment("-w", acme, "sign-off", built, *words).json["decision"]["refers_to"][0] == built.stem
+    assert muniment("-w", acme, "verify").code == 0

@@ -135,6 +135,7 @@ class Sample:
             before=before,
             theme=theme,
             audience=audience,
+            continues=self.tree.consistency,
         )
 
 

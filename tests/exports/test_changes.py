@@ -1,23 +1,31 @@
 """What changed since an earlier pack, as the next pack says it."""
 
+import importlib.util
 from dataclasses import replace
 from datetime import timedelta
 
 import orjson
 import pytest
 
-from muniment.evidence import MunimentError, Status
+from muniment.evidence import MunimentError, Status, digest
+from muniment.evidence.store.merkle import Tree, leaf_hash
+from muniment.exports.bundle import kit
 from muniment.exports.changes import earlier
+from muniment.exports.contents import Contents
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
 from muniment.exports.model import Change
 from muniment.exports.tables import tables
+from muniment.exports.verify import Verification
 
 
 @pytest.fixture(scope="module")
 def first(small):
-    """The earlier pack, of the first two weeks."""
-    return replace(small, records=small.records[: len(small.records) * 2 // 3], runs=small.runs[:2]).pack()
+    """The earlier pack, of the first two weeks of the log."""
+    size = small.runs[2].start.previous_size
+    head = replace(small.head, size=size, root=f"sha256:{small.tree.root(size).hex()}")
+    records = tuple(each for each in small.records if each.leaf < size)
+    return replace(small, head=head, records=records, runs=small.runs[:2], decisions=()).pack()
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +114,77 @@ def test_a_manifest_that_cannot_be_compared_is_refused_by_name(small) -> None:
     with pytest.raises(MunimentError, match="cannot be compared") as refused:
         earlier(orjson.dumps(told))
     assert refused.value.code == "since"
+
+
+def test_masks_are_not_compared_but_a_redacted_pack_may_be_compared_with_one_for_the_auditor(small) -> None:
+    told = orjson.loads(manifest(small.pack()))
+    told["pack"]["audience"] = "redacted"
+    with pytest.raises(MunimentError, match="is redacted: every value that it masks") as refused:
+        earlier(orjson.dumps(told))
+    assert (refused.value.code, refused.value.exit_code) == ("since.redacted", 2)
+
+
+def test_the_proof_that_the_log_was_continued_is_attached_and_leads_from_root_to_root(small, first, before) -> None:
+    pack = small.pack(before=before)
+    proof = orjson.loads(next(each.data for each in pack.attachments if each.name == "consistency.json"))
+    assert (proof["old"], proof["new"]) == (
+        {"size": first.head.size, "root": first.head.root},
+        {"size": small.head.size, "root": small.head.root},
+    )
+    assert "consistency.json" not in {each.name for each in small.pack().attachments}
+
+
+def altered(pack, change) -> list[str]:
+    """The codes of what the verifier finds in the pack's files after a change of the proof, listed as it is then."""
+    files = {each.name: each.data for each in pack.attachments}
+    proof = orjson.loads(files["consistency.json"])
+    change(proof)
+    files["consistency.json"] = orjson.dumps(proof)
+    told = orjson.loads(files["manifest.json"])
+    listed = next(each for each in told["attachments"] if each["name"] == "consistency.json")
+    listed["sha256"] = digest(files["consistency.json"])
+    files["manifest.json"] = orjson.dumps(told)
+    contents = Contents(files, (), ())
+    return [fault.code for fault in Verification(contents, pack.head.trust).of_files().faults]
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (lambda _: None, []),
+        (lambda proof: proof["path"].reverse(), ["consistency.unproven"]),
+        (lambda proof: proof["path"].clear(), ["consistency.unproven"]),
+        (lambda proof: proof["old"].update(size=proof["old"]["size"] - 1), ["consistency.unproven"]),
+        (lambda proof: proof["new"].update(root=proof["old"]["root"]), ["consistency.unproven"]),
+        (lambda proof: proof.update(path="none"), ["consistency.malformed"]),
+    ],
+)
+def test_a_proof_that_does_not_lead_to_the_root_is_named(small, before, change, codes: list[str]) -> None:
+    assert altered(small.pack(before=before), change) == codes
+
+
+def test_the_script_in_the_zip_follows_the_proof_between_any_two_sizes(small, before) -> None:
+    specification = importlib.util.spec_from_loader("kit_verify", loader=None)
+    script = importlib.util.module_from_spec(specification)
+    exec(compile(kit("verify.py"), "verify.py", "exec"), vars(script))  # noqa: S102 - our own, as it travels
+    tree = Tree([leaf_hash(bytes([each])) for each in range(20)])
+    roots = [f"sha256:{tree.root(size).hex()}" if size else "" for size in range(21)]
+    for old in range(1, 21):
+        for new in range(old, 21):
+            path = list(tree.consistency(old, new).path)
+            assert script.continues(path, old, roots[old], new, roots[new])
+            assert not script.continues(path, old, roots[old - 1], new, roots[new])
+            assert not script.continues(path, old, roots[old], new, roots[new - 1])
+            assert not script.continues([*path, bytes(32)], old, roots[old], new, roots[new])
+    pack, faults = small.pack(before=before), []
+    files = {each.name: orjson.loads(each.data) for each in pack.attachments if each.name.endswith("y.json")}
+    log = {"root": bytes.fromhex(small.head.root[7:]), "size": small.head.size}
+    script.check_continued(
+        files["consistency.json"], orjson.loads(manifest(pack)), log, lambda *told: faults.append(told)
+    )
+    assert faults == []
+    files["consistency.json"]["old"] = files["consistency.json"]["new"]
+    script.check_continued(
+        files["consistency.json"], orjson.loads(manifest(pack)), log, lambda *told: faults.append(told)
+    )
+    assert [code for code, _, _ in faults] == ["consistency.unproven"]
