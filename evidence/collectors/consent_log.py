@@ -68,13 +68,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Fault:
-    """What may be wrong in a row: a condition in SQL, the cause, and the end of the sentence "3 rows …"."""
+    """What may be wrong in a row: a condition in SQL, the cause, and the end of the sentence "3 rows …".
+
+    `counted` is SQL that counts the rows of the condition, where there is a quicker way than to try it on each.
+    """
 
     cause: str
     column: str
     condition: str
     sentence: str
     mend: str
+    counted: str | None = None
 
 
 _SUBJECT = (Column("subject_id", "id"), Column("purpose", "text"))
@@ -236,7 +240,7 @@ class Log:
 
     def _refuse_faulty_rows(self, source: Source) -> None:
         faults = tuple(self._faults(source.role))
-        counts = ", ".join(f"count(*) FILTER ({fault.condition})" for fault in faults)
+        counts = ", ".join(fault.counted or f"count(*) FILTER ({fault.condition})" for fault in faults)
         rows, *faulty = self._ask(f"SELECT count(*), {counts} FROM {self._reader(source, source.files)}")[0]  # noqa: S608
         if not rows and source.role != "acts":  # where nobody ever consented there are no acts
             raise empty(source.role, source.files[0])
@@ -258,10 +262,14 @@ class Log:
             name = _quoted(theirs)
             text = self._types[role][column.name] == "VARCHAR"
             lacking = f"({name} IS NULL" + (f" OR trim({name}) = '')" if text else ")")
+            # DuckDB counts the values of a column several times faster than it asks each for its absence.
+            counted = f"count(*) - count({name})" + (f" + count(*) FILTER (trim({name}) = '')" if text else "")
             if column.name == "notice_version" and role == "acts":  # a withdrawal need not name a notice
                 lacking += f" AND {_quoted(self._names.get(role, {}).get('action', 'action'))} = 'given'"
+                counted = ""
             if not column.optional:
-                yield Fault("consent.missing_value", theirs, lacking, "no value", "every row needs one")
+                mend = "every row needs one"
+                yield Fault("consent.missing_value", theirs, lacking, "no value", mend, counted or None)
             if column.kind == "word":
                 known = ", ".join(map(_literal, column.words))
                 mend = f"known are {', '.join(column.words)}"
