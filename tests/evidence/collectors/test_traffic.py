@@ -70,6 +70,26 @@ def test_a_real_capture_shows_what_its_scenario_states(scenario: dict[str, Any])
     assert set(verdict.codes) - {"traffic.page_level"} == set(scenario["expect"]["findings"])
 
 
+@pytest.mark.parametrize("name", ["consented-ok", "no-consent-silent", "incognito-sends-url"])
+def test_a_capture_of_a_proxy_shows_what_its_scenario_states_and_speaks_for_the_app(name: str) -> None:
+    """Requests that Chromium sent through mitmproxy, converted; tests/mitmproxy makes them anew from the flows."""
+    scenario = next(each for each in TRUTH["scenarios"] if each["id"] == name)
+    mode = "private" if scenario["mode"] == "incognito" else "normal"
+    values = settings(CAPTURES / f"{name}.jsonl", mode, bool(scenario["consent"]), about="app")
+    values["session"]["capture_point"] = "proxy"
+    _, verdict = look(values)
+    assert verdict.status.value == scenario["expect"]["verdict"]
+    assert set(verdict.codes) == set(scenario["expect"]["findings"])
+
+
+def test_a_converted_capture_whose_source_was_cut_off_decides_nothing(tmp_path: Path) -> None:
+    whole = (CAPTURES / "consented-ok.jsonl").read_text()
+    (tmp_path / "consented-ok.jsonl").write_text(whole + '{"truncated": true}\n')
+    _, verdict = look(settings(tmp_path / "consented-ok.jsonl"))
+    assert (verdict.status, "traffic.truncated" in verdict.codes) == (Status.INCONCLUSIVE, True)
+    assert "traffic.entry_unreadable" not in verdict.codes
+
+
 def test_a_packet_capture_names_every_server_and_version_and_leaves_content_open() -> None:
     truth = json.loads((CAPTURES / "pcap-truth.json").read_text())["connections"]
     facts, verdict = look(settings(CAPTURES / "lo.pcap", about="app"))
