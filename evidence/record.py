@@ -9,6 +9,7 @@ A run is recorded as three kinds of leaf: a `Start` with the whole plan, written
 """
 
 import operator
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -287,12 +288,15 @@ def run_id_of(plan: bytes) -> str:
 
 def record_id(year: int, run: int, place: int) -> str:
     """`EV-2026-000123-0007`: year of the plan, run number, place in the plan from 1."""
-    return f"EV-{year:04d}-{run:06d}-{place:04d}"
+    return f"{record_ids(year, run)}{place:04d}"
+
+
+def record_ids(year: int, run: int) -> str:
+    """How the ids of a run begin: `EV-2026-000123-`."""
+    return f"EV-{year:04d}-{run:06d}-"
 
 
 def count_by_status(records: Iterable[EvidenceRecord]) -> dict[str, int]:
     """How many records came to each status; all four keys are always there."""
-    counts = {status.value: 0 for status in Status}
-    for record in records:
-        counts[record.verdict.status.value] += 1
-    return counts
+    counts = Counter([record.outcome.verdict.status for record in records])
+    return {status.value: counts[status] for status in Status}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Table, delete, inspect, select, true
 
 from muniment.evidence.errors import IntegrityError
-from muniment.evidence.index.database import Database, load
+from muniment.evidence.index.database import Database, listed, load
 from muniment.evidence.index.newest import Newest, newest
 from muniment.evidence.index.rows import (
     CONTROLS,
@@ -210,8 +210,7 @@ def _reach(connection: Connection, head: "Checkpoint") -> int:
 
 def _copy(connection: Connection, store: "Store", first: int, head: "Checkpoint", progress: Progress | None) -> int:
     """Add the rows of all leaves from `first` to the head; gives the number of records."""
-    rows = connection.exec_driver_sql('SELECT "check", subject, leaf FROM series')
-    known = {(check, subject): leaf for check, subject, leaf in rows}
+    known = {(check, subject): leaf for check, subject, leaf in listed(connection, SERIES, "check", "subject", "leaf")}
     copied = 0
     written = store.written(first, head)
     lines = _before(head.size, store.lines(since=first)) if written is None else written.numbered()

@@ -29,8 +29,8 @@ def move_branch(database: Database, new: str, old: str | None, identity: str, at
     """Let the branch point to the commit `new`, if it points to `old` now (None: if it does not exist).
 
     Args:
-        database: where the branch is; the commit must be in it.
-        new: the commit.
+        database: where the branch is.
+        new: the commit, which git has taken in.
         old: the commit before it.
         identity: `name <address>`, who moves it.
         at: when, for the journal.
@@ -38,10 +38,8 @@ def move_branch(database: Database, new: str, old: str | None, identity: str, at
 
     Raises:
         StoreFault: `store.moved`: it points elsewhere, or somebody else moves it now.
-        IntegrityError: `new` cannot be read.
         OSError: the disk is full or read-only.
     """
-    database.read(new, "commit")
     branch = database.folder / BRANCH
     lock = branch.with_name(f"{branch.name}.lock")
     descriptor = _locked(lock)

@@ -28,7 +28,7 @@ from muniment.evidence.store.branch import move_branch
 from muniment.evidence.store.failpoint import reach
 from muniment.evidence.store.keys import Signer, Trust
 from muniment.evidence.store.lock import clear_leftovers, locked, unwritable
-from muniment.evidence.store.log import Log
+from muniment.evidence.store.log import Log, LogEntry
 
 _PACKS_MOST = 48  # beyond this, looking an object up costs more than joining the packs
 
@@ -61,7 +61,7 @@ class Writing:
                 many = sum(each.name.endswith(".pack") for each in entries) > _PACKS_MOST
             if many:
                 git.gather_packs()
-            git.admit(composed.pack.chunks())
+            git.admit(composed.pack)
             self.reached("indexed")
             plumbing.sync(packs)
             self.reached("pack_synced")
@@ -72,7 +72,8 @@ class Writing:
             self.reached("synced")
         except OSError as error:
             raise unwritable(error, folder) from error
-        self.log.remember(composed.head)
+        entry = LogEntry(composed.head.commit, draft.statement, composed.head.checkpoint.size)
+        self.log.remember(composed.head, head, entry)
         self.log.database.remember(composed.pack.trees)
         return composed.head
 

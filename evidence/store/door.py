@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from muniment.evidence.errors import RecordRefused, UsageError
 from muniment.evidence.model import canonical, canonical_lines
-from muniment.evidence.record import EvidenceRecord, Plan, Start, record_id
+from muniment.evidence.record import EvidenceRecord, Plan, Start, record_ids
 from muniment.evidence.sensitive import Declarations, may_hold_any, sightings
 from muniment.evidence.store.layout import RECORD_BYTES
 
@@ -28,16 +28,17 @@ def admitted(start: Start, records: Sequence[EvidenceRecord], missing: Sequence[
         RecordRefused: with the id of the record in `where`.
     """
     places = {task.id: place for place, task in enumerate(start.plan.tasks, start=1)}
-    year, run = start.plan.planned.year, start.run
+    ids = record_ids(start.plan.planned.year, start.run)
     by_place: dict[int, EvidenceRecord] = {}
     for record in records:
         place = places.get(record.task)
-        if place is None or record.id != record_id(year, run, place):
-            raise _refused("record.foreign", record, f"it does not belong to run {run}, task {record.task!r}")
+        if place is None or record.id != f"{ids}{place:04d}":
+            raise _refused("record.foreign", record, f"it does not belong to run {start.run}, task {record.task!r}")
         if place in by_place:
             raise _refused("record.duplicate", record, f"task {record.task!r} has a record already")
         by_place[place] = record
-    _refuse_holes(by_place, missing, places, run)
+    if missing or len(by_place) != len(places):
+        _refuse_holes(by_place, missing, places, start.run)
     ordered = [by_place[place] for place in sorted(by_place)]
     lines: list[bytes] = []
     for first in range(0, len(ordered), _TOGETHER):

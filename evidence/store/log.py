@@ -122,9 +122,11 @@ class Log:
         self._head = Head(commit, tree, checkpoint, frontier, edge.runs)
         return self._head
 
-    def remember(self, head: Head) -> None:
+    def remember(self, head: Head, before: Head | None, entry: LogEntry) -> None:
         """Take what was just committed for the head, while the branch names it: what we signed we need not verify."""
         self._head, self._tree_of = head, (head.commit, head.tree)
+        if self._history and before is not None and self._history[-1].commit == before.commit:
+            self._history = (*self._history, entry)
 
     def history(self) -> tuple[LogEntry, ...]:
         """Every commit of the log, oldest first; only what is new since the last call is read."""

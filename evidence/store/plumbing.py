@@ -14,6 +14,7 @@ from pathlib import Path
 
 from muniment.evidence.errors import StoreFault
 from muniment.evidence.store.layout import BRANCH
+from muniment.evidence.store.objects import Pack
 
 _CONFIGURATION = {
     "core": {"fsync": "all", "logAllRefUpdates": "always"},
@@ -68,19 +69,22 @@ class Git:
         options = ["--bare", "--quiet", "--template=", "--object-format=sha1", f"--initial-branch={branch}"]
         self._run(["git", "init", *options], ())
 
-    def admit(self, pack: Iterable[bytes]) -> None:
+    def admit(self, pack: Pack) -> None:
         """Store a pack and sync it.
 
         Raises:
-            StoreFault: git refuses it, or the disk is full or read-only.
+            StoreFault: git refuses it, or says that it has stored another; or the disk is full or read-only.
         """
-        self._run(["git", "index-pack", "--stdin", "--strict", "--threads=1"], pack)
+        chunks = list(pack.chunks())
+        stored = self._run(["git", "index-pack", "--stdin", "--strict", "--threads=1"], chunks)
+        if stored.split() != [b"pack", chunks[-1].hex().encode()]:
+            raise _fault("index-pack", 0, "it has stored another pack", self.folder)
 
     def gather_packs(self) -> None:
         """Join small packs into larger ones, so that their number grows with the logarithm of the runs only."""
         self._run(["git", "repack", "-d", "-q", "--geometric=2"], ())
 
-    def _run(self, command: list[str], stdin: Iterable[bytes]) -> None:
+    def _run(self, command: list[str], stdin: Iterable[bytes]) -> bytes:
         # The lock's descriptor goes along: were this process killed, the lock would last as long as git does.
         pipe, lock = subprocess.PIPE, () if self._lock is None else (self._lock,)
         try:
@@ -89,21 +93,23 @@ class Git:
                 cwd=self.folder,
                 env=self._environment,
                 stdin=pipe,
-                stdout=subprocess.DEVNULL,
+                stdout=pipe,
                 stderr=pipe,
                 pass_fds=lock,
             )
         except FileNotFoundError as error:
             raise StoreFault("git is not installed", mend="install git 2.39 or newer", code="store.no_git") from error
         with process:
-            assert process.stdin is not None and process.stderr is not None  # noqa: S101 - PIPE gives them
+            assert process.stdin and process.stdout and process.stderr  # noqa: S101 - PIPE gives them
             with contextlib.suppress(BrokenPipeError):  # git says on stderr why it stopped reading
                 for chunk in stdin:
                     process.stdin.write(chunk)
                 process.stdin.close()
+            said = process.stdout.read()  # a line at most: it cannot keep git from complaining
             complaint = process.stderr.read()
         if process.returncode:
             raise _fault(command[1], process.returncode, complaint.decode("utf-8", "replace"), self.folder)
+        return said
 
 
 def sync(path: Path) -> None:

@@ -48,10 +48,9 @@ _ID = re.compile(r"EV-\d{4}-(\d{6,})-\d{4,}")
 
 @dataclass(frozen=True)
 class _Begun:
-    """A run that was begun through this object: its start, the leaf that holds it, and its commit."""
+    """A run that was begun through this object, and the commit that stored its start."""
 
     start: Start
-    line: bytes
     commit: str
 
 
@@ -207,7 +206,7 @@ class Store:
                 pages={f"{folder}/{layout.START}": [line]},
                 runs=start.run,
             )
-            self._begun_here[run_id] = _Begun(start, line, self._commit(writer, draft, head).commit)
+            self._begun_here[run_id] = _Begun(start, self._commit(writer, draft, head).commit)
             return start
 
     def finish(
@@ -253,9 +252,8 @@ class Store:
         pages = {f"{folder}/{layout.page_name(number)}": page for number, page in enumerate(layout.paged(lines))}
         with writing(self._log, self.origin, signer, at, "finish") as writer:
             refuse_foreign_key(self._log.trust(), signer, at, self.path)
-            begun = self._begun_here.pop(start.run_id, None)
-            line = begun.line if begun is not None and begun.start is start else canonical(start)
-            if self._log.find(f"{folder}/{layout.START}") != layout.joined([line]):
+            begun = self._begun_here.get(start.run_id)
+            if not self._holds(start, folder, ours=begun is not None and begun.start is start):
                 raise StoreFault(
                     f"run {start.run} was not begun in this store", where=str(self.path), code="store.run_unknown"
                 )
@@ -273,6 +271,7 @@ class Store:
                 leaf_hashes=f"{folder}/{layout.LEAVES}",
             )
             after = self._commit(writer, draft, head)
+            self._begun_here.pop(start.run_id, None)
             if begun is not None:
                 leaves = range(head.checkpoint.size, after.checkpoint.size)
                 run = StoredRun(start, end, (begun.commit, after.commit), leaves)
@@ -403,6 +402,12 @@ class Store:
         after = writer.commit(replace(draft, files={**draft.files, **new}), head)
         anchor.forget(self.path, tokens)
         return after
+
+    def _holds(self, start: Start, folder: str, *, ours: bool) -> bool:
+        """Whether a run was begun in this log with this start; one that we have stored ourselves is not read again."""
+        if ours:
+            return layout.START in self._log.names(folder)
+        return self._log.find(f"{folder}/{layout.START}") == layout.joined([canonical(start)])
 
     def _begun(self, plan: Plan, run_id: str) -> Start | None:
         """The run of this plan, if it was begun."""

@@ -1,6 +1,7 @@
 """The branch moves from where it was or not at all, and git sees what it would have made of it itself."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from muniment.evidence import IntegrityError, StoreFault
+from muniment.evidence import StoreFault
 from muniment.evidence.store.branch import move_branch
 from muniment.evidence.store.database import Database
 from muniment.evidence.store.layout import BRANCH
@@ -73,11 +74,24 @@ def test_a_branch_that_git_is_moving_is_left_alone(victim: Any, making: Any) -> 
     assert (victim.path / BRANCH).read_text() == f"{last}\n"
 
 
-def test_a_branch_never_points_to_what_cannot_be_read(victim: Any, making: Any) -> None:
-    last = commits_of(victim)[-1]
-    with pytest.raises(IntegrityError):
-        moved(victim.path, making, "1" * 40, last)
-    assert (victim.path / BRANCH).read_text() == f"{last}\n"
+def test_a_git_that_stores_another_pack_is_not_believed(bench: Any, making: Any, tmp_path: Path) -> None:
+    """A git on the PATH that stores what it is given, and names another pack."""
+    real = shutil.which("git")
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f"#!/bin/sh\n{real} \"$@\" | sed 's/[0-9a-f]$/x/'\n")
+    wrapper.chmod(0o755)
+    before = bench.store.commit
+    done = subprocess.run(
+        [sys.executable, making.__file__, bench.path, bench.key_path, "1", "1"],
+        env={**os.environ, "PATH": f"{wrapper.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "git index-pack failed: it has stored another pack" in done.stderr
+    assert bench.store.commit == before
 
 
 def test_what_a_person_configured_for_git_does_not_reach_the_store(bench: Any, tmp_path: Path, making: Any) -> None:
