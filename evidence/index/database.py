@@ -175,7 +175,8 @@ def _told(engine: Engine) -> Iterator[None]:
     """What the database says, as our error: its first line."""
     try:
         yield
-    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
+    # A broken file can make the driver stumble over a text or a number, even over the words of its own complaint.
+    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error, UnicodeDecodeError, OverflowError) as error:
         said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StoreFault(
             f"the index cannot be used: {said}",
