@@ -33,7 +33,9 @@ def export(
     from muniment.cli.desk import desk_of
     from muniment.cli.words import counted
     from muniment.evidence import UsageError, digest
+    from muniment.exports.languages import language
     from muniment.exports.request_list import as_csv, as_xlsx, rows_of
+    from muniment.exports.words import Words
     from muniment.exports.write import write_whole
 
     desk = desk_of(context)
@@ -42,7 +44,7 @@ def export(
     if file.exists():
         raise UsageError("the file is there already", where=str(file), mend="name another; nothing is written over")
     name, chosen = _chosen(requests_of(desk), list_)
-    rows = rows_of(chosen)
+    rows = rows_of(chosen, Words(language(desk.workspace.language)))
     data = as_csv(rows) if file.suffix.lower() == ".csv" else as_xlsx(rows, name, desk.clock())
     write_whole(file, data)
     if as_json:

@@ -8,11 +8,11 @@ personal data, which stands in the signed plans.
     people                        everyone who is named: who ran, owns, asked, approved, stated or reviewed
     register.NAME.KEY             a value of a register's entries; `id` is their name
 
-The strings found there are masked in every string of the pack, as `[masked 3]`, the same number for the same value. A
-record, plan, end or decision that held one is shown with its masks; its own bytes are withheld, and its leaf hash
-stands with its proof, so that it is proven to be in the log by digest alone. Strings of fewer than four characters are
-masked where they are the whole of a string; numbers and the like only in their own field. The organisation's own name
-stays.
+The strings found there are masked in every string of the pack, as `[masked 3]` in the pack's language, the same number
+for the same value. A record, plan, end or decision that held one is shown with its masks; its own bytes are withheld,
+and its leaf hash stands with its proof, so that it is proven to be in the log by digest alone. Strings of fewer than
+four characters are masked where they are the whole of a string; numbers and the like only in their own field. The
+organisation's own name stays.
 """
 
 import re
@@ -29,8 +29,10 @@ from muniment.evidence import Code, EvidenceRecord, Observed, StoredDecision, St
 from muniment.evidence.errors import UsageError
 from muniment.evidence.sensitive import personal_in
 from muniment.evidence.store.merkle import leaf_hash
+from muniment.exports.languages import language
 from muniment.exports.model import Head, Identity, Making, MaskedField, Pack, Redaction, Theme
 from muniment.exports.scope import HIDDEN
+from muniment.exports.words import Words
 
 _SHORT = 4  # characters below which a value is masked only where it is the whole of a string
 _COMMON = 8  # letters below which a value is masked only where it is a word of its own
@@ -57,7 +59,7 @@ def redacted(pack: Pack, workspace: Workspace, decisions: Iterable[StoredDecisio
             mend="name fields in `packs.masked`, such as `people` or `facts.contact`",
             code="redaction.nothing",
         )
-    masks = _Masks(found, workspace.packs.masked)
+    masks = _Masks(found, workspace.packs.masked, Words(language(pack.identity.language)))
     names = _names(pack)
     for text in _naming(pack):
         if field := masks.field_in(text):
@@ -245,7 +247,7 @@ class _Place:
 class _Masks:
     """Every value that is masked, to be found in any text in one pass over it."""
 
-    def __init__(self, found: Mapping[str, tuple[str, ...]], hidden: Iterable[str]) -> None:
+    def __init__(self, found: Mapping[str, tuple[str, ...]], hidden: Iterable[str], words: Words) -> None:
         self.hidden = tuple(map(_parted, hidden))  # fields whose numbers and the like are hidden too
         self.whole: dict[str, str] = {}
         self.places: dict[str, list[_Place]] = {}
@@ -255,7 +257,7 @@ class _Masks:
                 small = _small(value)
                 if small in self.whole:
                     continue
-                self.whole[small] = f"[masked {len(self.whole) + 1}]"
+                self.whole[small] = words.masked(len(self.whole) + 1)
                 if len(value) >= _SHORT:
                     place = _Place(small, self.whole[small], field, len(value) < _COMMON and value.isalpha())
                     self.places.setdefault(small[:_SHORT], []).append(place)

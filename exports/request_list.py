@@ -1,8 +1,8 @@
 """A list of requests as it goes back: the auditor's own columns in their order, and beside them what we say. Pure.
 
-Each cell is as it came. Ours begin with `Muniment: `, by which an import passes over them when the list comes back. No
-cell is a formula: in XLSX strings are written as strings, in CSV what a spreadsheet would take for one has an
-apostrophe before it, which an import takes away again.
+Each cell is as it came. Ours are named in the language of the workspace's packs, and begin with `Muniment: `, by which
+an import passes over them when the list comes back. No cell is a formula: in XLSX strings are written as strings, in
+CSV what a spreadsheet would take for one has an apostrophe before it, which an import takes away again.
 """
 
 import csv
@@ -13,23 +13,33 @@ from datetime import datetime
 from muniment.controls.request_list import OURS, kept_out
 from muniment.controls.requests import AuditRequest
 from muniment.evidence import rfc3339, utc
+from muniment.exports.languages import marked
 from muniment.exports.tables import is_formula
+from muniment.exports.words import Words
 
-_OURS = ("status", "answer", "evidence", "controls", "changed", "entry of the log")
+_OURS = (
+    marked("status"),
+    marked("answer"),
+    marked("evidence"),
+    marked("controls"),
+    marked("changed"),
+    marked("entry of the log"),
+)
 _WIDEST = 60  # of a column, in characters
 
 
-def rows_of(requests: Sequence[AuditRequest]) -> tuple[tuple[str, ...], ...]:
-    """The header and a row for each request of one list, in the order in which they came."""
+def rows_of(requests: Sequence[AuditRequest], words: Words | None = None) -> tuple[tuple[str, ...], ...]:
+    """The header and a row for each request of one list, in the order in which they came; ours in these words."""
+    words = words or Words()
     columns = tuple(dict.fromkeys(column for each in requests for column, _ in each.asked.cells))
-    return ((*columns, *(OURS + name for name in _OURS)), *(_row(each, columns) for each in requests))
+    return ((*columns, *(OURS + words.say(name) for name in _OURS)), *(_row(each, columns, words) for each in requests))
 
 
-def _row(request: AuditRequest, columns: Sequence[str]) -> tuple[str, ...]:
+def _row(request: AuditRequest, columns: Sequence[str], words: Words) -> tuple[str, ...]:
     withheld = {each.column: kept_out(each.what) for each in request.asked.withheld}
     cells = {column: cell if cell is not None else withheld.get(column, "") for column, cell in request.asked.cells}
     ours = (
-        request.status.words,
+        words.request(request.status),
         request.answer or "",
         "; ".join(request.evidence),
         "; ".join(request.controls),

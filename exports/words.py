@@ -243,6 +243,10 @@ class Words:
         """`and 4 more`."""
         return self._catalogue.gettext("and %s more") % self.number(number)
 
+    def masked(self, number: int) -> str:
+        """What stands in place of a value that a redacted pack does not show."""
+        return self._catalogue.gettext("[masked %s]") % number
+
     def day(self, at: datetime, zone: str) -> str:
         """The day of the instant in the zone: `24 November 2026`."""
         there = at.astimezone(ZoneInfo(zone))

@@ -1,10 +1,13 @@
 """`muniment requests`: an auditor's list comes in, is answered, and nothing of it is lost or guessed."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from muniment.cli.desk import Desk
 
 LIST = """Ref,Request,Status,Contact
 12,Show the policy (TA-B1) for GOV-2,Open,
@@ -95,3 +98,22 @@ def test_notes_come_back_into_the_store_of_their_pack_only(small_acme: Path, mun
         file.write_text(json.dumps({**saved, part: value}), "utf-8")
         answer = muniment("-w", small_acme, "requests", "import", file)
         assert (answer.code, "the notes are on" in answer.words) == (2, True)
+
+
+def test_notes_on_a_pack_that_the_log_does_not_know_need_its_file(packed_acme: Path, muniment: Any) -> None:
+    """A draft enters no log. So does a pack whose entry is taken away, while what it rests on stays."""
+    store, built = packed_acme / "evidence.git", next(packed_acme.glob("packs/*.pdf"))
+    told = muniment("-w", packed_acme, "verify", built, "--json").json
+    record = next(iter(Desk(packed_acme).store.records()))
+    subprocess.run(["git", "-C", store, "update-ref", "refs/heads/evidence", "evidence~1"], check=True)
+    assert muniment("-w", packed_acme, "log", "--json", "--kind", "pack.built").json["decisions"] == []
+    note = {"record": record.record.id, "digest": record.digest, "note": "Who reads it?"}
+    saved = {"schema": "muniment.notes/1", "pack": built.stem, "root": told["root"], "notes": [note]}
+    file = packed_acme.parent / "notes.json"
+    file.write_text(json.dumps(saved), "utf-8")
+    answer = muniment("-w", packed_acme, "requests", "import", file)
+    assert (answer.code, "is no pack that this log knows" in answer.words) == (2, True)
+    assert "give its file with" in answer.words
+    taken = muniment("-w", packed_acme, "requests", "import", file, "--pack", built, "--json").json
+    assert [each["framework"] for each in taken["requests"]] == ["iso-iec-27001-2022"]
+    assert taken["received"] == [f"{built.stem}/{record.record.id}"]

@@ -96,6 +96,14 @@ def test_no_masked_value_is_in_any_byte_of_any_form(planted, made) -> None:
     assert [value for value in HIDDEN if any(value.lower() in text for text in texts)] == []
 
 
+def test_a_mask_is_in_the_language_of_the_pack(planted) -> None:
+    french = replace(planted, workspace=replace(planted.workspace, language="fr")).pack(audience="redacted")
+    said = french.evidence[0].record.verdict.message
+    assert "[masqué " in said
+    assert "masked" not in said
+    assert PLANTED not in said
+
+
 def test_the_text_of_the_pages_has_masks_in_their_place(made, tmp_path: Path) -> None:
     (tmp_path / "pack.pdf").write_bytes(made["pdf"])
     done = subprocess.run(["pdftotext", "-raw", tmp_path / "pack.pdf", "-"], capture_output=True, text=True, check=True)

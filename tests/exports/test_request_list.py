@@ -10,7 +10,9 @@ from muniment.controls.request_list import Names, read_list
 from muniment.controls.requests import RequestStatus, answered, received, requests_in
 from muniment.evidence import Actor, StoredDecision, canonical, digest
 from muniment.evidence.imports.grid import read_grid
+from muniment.exports.languages import language
 from muniment.exports.request_list import as_csv, as_xlsx, rows_of
+from muniment.exports.words import Words
 
 AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
 ACTOR = Actor(name="Ada")
@@ -46,10 +48,17 @@ def test_their_columns_come_first_as_they_came_and_ours_after(known) -> None:
     assert one[4:8] == ("answered", "=It is so.", "", "TLS-1")
 
 
+def test_our_columns_speak_the_language_of_the_packs(known) -> None:
+    header, one, *_ = rows_of(known, Words(language("fr")))
+    assert header[:6] == ("Ref", "Status", "Request", "Contact", "Muniment: statut", "Muniment: réponse")
+    assert one[4:6] == ("traitée", "=It is so.")
+
+
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
-def test_it_comes_back_and_only_what_the_auditor_changed_is_new(known, form: str) -> None:
+@pytest.mark.parametrize("code", ["en", "fr"])
+def test_it_comes_back_and_only_what_the_auditor_changed_is_new(known, form: str, code: str) -> None:
     for status, changed in (("Open", []), ("Accepted", ["pbc/1"])):
-        rows = [[status if cell == "Open" else cell for cell in row] for row in rows_of(known)]
+        rows = [[status if cell == "Open" else cell for cell in row] for row in rows_of(known, Words(language(code)))]
         data = as_csv(rows) if form == "csv" else as_xlsx(rows, "pbc", AT)
         again = received(asked(f"pbc.{form}", data), known, "pbc", ACTOR, AT)
         assert [f"{each.payload['list']}/{each.payload['request']}" for each in again] == changed
