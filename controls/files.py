@@ -191,7 +191,7 @@ class Manifest(Frozen):
 
     organisation: str = Field(min_length=1)
     scope: Scope
-    language: Literal["en", "fr"] = "en"
+    language: Literal["en", "fr", "zh"] = "en"
     time_zone: Zone = "UTC"
     classification: str = "Confidential"
     frameworks: tuple[str, ...] = Field(min_length=1)

@@ -120,10 +120,18 @@ def _cjk_face() -> Face:
 
 
 def _single(path: Path) -> bytes:
-    """The first face of a font file, the same bytes each time."""
-    from fontTools.ttLib import TTFont
+    """The face for simplified Chinese of a font file, the same bytes each time; the first where none is named so.
 
-    font = TTFont(path, fontNumber=0, recalcTimestamp=False, recalcBBoxes=False)
+    A collection draws the same code points otherwise for each country, and its first face is often Japan's.
+    """
+    from fontTools.ttLib import TTCollection, TTFont
+
+    number = 0
+    if path.suffix == ".ttc":
+        with TTCollection(path, lazy=True) as collection:
+            names = [str(each["name"].getDebugName(1)) for each in collection]
+        number = next((place for place, name in enumerate(names) if name.endswith(" SC")), 0)
+    font = TTFont(path, fontNumber=number, recalcTimestamp=False, recalcBBoxes=False)
     font.getBestCmap()  # a broken file ends here, not in the middle of a pack
     out = BytesIO()
     font.save(out, reorderTables=None)

@@ -31,7 +31,7 @@ ENGLISH = Language()
 _MARKS = {"fr": Language("fr", thousands=NARROW, decimal=",", space=NARROW, first="1er")}
 COMPLETE = ("en", *_MARKS)
 _MARKS["zh"] = Language("zh", space="")
-PREPARED = ("zh",)  # what its catalogue does not have yet is said in English; it needs a font of the machine
+PREPARED = ("zh",)  # no reader of it has read it through; it needs a font of the machine
 
 
 @cache
