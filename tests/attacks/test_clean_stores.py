@@ -10,7 +10,7 @@ import pytest
 
 from muniment.evidence.store import Store, verify_store
 
-_SHAPES = {"short": 12, "long": 125}  # each is verified in eight states
+_SHAPES = {"short": 13, "long": 125}  # each is verified in eight states
 
 
 def _states(bench: Any, making: Any, chance: random.Random) -> Callable[[], None]:
