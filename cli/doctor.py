@@ -289,9 +289,15 @@ def _disk(desk: "Desk") -> Line:
 def _leftovers(desk: "Desk") -> Line:
     """What a writer leaves who was killed. The next writer removes it; so does this, unless a writer is at work."""
     from muniment.cli.words import counted
+    from muniment.evidence.store.anchor import sound, waiting
     from muniment.evidence.store.lock import mend
 
     path = desk.workspace.store_path
+    tokens = waiting(path)
+    unsound = sorted(tokens.keys() - sound(tokens, desk.store.checkpoint().size).keys())
+    if unsound:
+        what = f"{path.name}/anchors/{unsound[0]} is no timestamp of this log: no run stores it"
+        return Line("leftovers", "warn", what, "find out how it came there, and take it away")
     halves = sorted(each.name for each in path.parent.glob(f".{path.name}.*") if each.is_dir())
     cleared = mend(path)
     if halves:  # nobody can tell whether the one who makes it is still at work

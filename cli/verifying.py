@@ -72,14 +72,13 @@ def verify(
     """Verify the store or a pack, and name each fault."""
     from muniment.cli.desk import desk_of
     from muniment.evidence.errors import UsageError
-    from muniment.evidence.store.witness import read_witness
 
     pinned = _pinned(context, trust, needed=path is None)
     target = path or desk_of(context).workspace.store_path
     if not target.exists():
         raise UsageError(f"there is nothing at {target}", mend="name a store's folder, or a pack's PDF or ZIP")
     if target.is_dir():
-        witnesses = tuple(read_witness(each) for each in witness or ())
+        witnesses = tuple(_witness(each) for each in witness or ())
         outside = Outside(_authorities(context, authority), tuple(remote or ()), witnesses, _newest(since))
         own = desk_of(context) if path is None else None
         return _verify_store(target, pinned, outside, own, as_json=as_json)
@@ -131,15 +130,29 @@ def _newest(since: Path | None) -> "Checkpoint | None":
     Raises:
         UsageError: it holds none.
     """
+    if since is None:
+        return None
+    return max((line.checkpoint for line in _witness(since).lines), key=lambda checkpoint: checkpoint.size)
+
+
+def _witness(path: Path) -> "WitnessFile":
+    """The heads in a file that was kept.
+
+    Raises:
+        UsageError: it holds none, so that nothing could be held against it.
+    """
     from muniment.evidence.errors import UsageError
     from muniment.evidence.store.witness import read_witness
 
-    if since is None:
-        return None
-    lines = read_witness(since).lines
-    if not lines:
-        raise UsageError("the file holds no checkpoint", where=str(since), mend="name a file that `anchor` wrote to")
-    return max((line.checkpoint for line in lines), key=lambda checkpoint: checkpoint.size)
+    file = read_witness(path)
+    if not file.lines:
+        raise UsageError(
+            "the witness's file holds no head, so it shows nothing",
+            where=str(path),
+            mend="ask who keeps it whether lines were taken out; `muniment anchor --witness FILE` writes one",
+            code="witness.empty",
+        )
+    return file
 
 
 def _authorities(context: typer.Context, named: Path | None) -> "tuple[Certificate, ...]":

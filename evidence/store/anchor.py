@@ -121,6 +121,20 @@ def waiting(store: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.tsr")) if _NAME.fullmatch(path.name)}
 
 
+def sound(tokens: Mapping[str, bytes], size: int) -> dict[str, bytes]:
+    """The tokens that a log of `size` leaves may store: what a bad disk left of one would be a fault for ever.
+
+    Whether one is over the checkpoint that its name says, and whose it is, is for verification to tell.
+    """
+    kept = {}
+    for name, data in tokens.items():
+        match = _NAME.fullmatch(name)
+        if match and int(match[1]) <= size:
+            with contextlib.suppress(MunimentError):
+                kept[name] = read_token(data, None, where=name).answer
+    return kept
+
+
 def stored_under(tokens: Mapping[str, bytes], at: datetime) -> dict[str, bytes]:
     """Path in the tree → bytes, for tokens that are stored at this instant."""
     return {f"{ANCHORS}/{at:%Y/%m/%d}/{name}": data for name, data in tokens.items()}

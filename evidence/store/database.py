@@ -32,10 +32,16 @@ _TREES_KEPT = 64
 _INDEX_MAGIC = b"\xfftOc\x00\x00\x00\x02"  # version 2
 
 
+_RESTORE = "`muniment verify` names all that is broken; fetch the store again from a copy or from its second repository"
+
+
 class ObjectMissing(IntegrityError):
     """An object that something points to is in no pack and no file."""
 
     code = "object.missing"
+
+    def __init__(self, what: str, *, where: str) -> None:
+        super().__init__(what, where=where, mend=_RESTORE)
 
 
 class ObjectDamaged(IntegrityError):
@@ -44,7 +50,7 @@ class ObjectDamaged(IntegrityError):
     code = "object.damaged"
 
     def __init__(self, what: str, *, where: str, salvage: bytes = b"") -> None:
-        super().__init__(what, where=where)
+        super().__init__(what, where=where, mend=_RESTORE)
         self.salvage = salvage
 
 
@@ -157,7 +163,7 @@ class Database:
             if loose.is_file():
                 return _read_loose(loose, object_id)
             self._refresh()  # another process may have written or repacked since
-        raise ObjectMissing("it is in no pack and no file", where=f"object {object_id}")
+        raise ObjectMissing("a part of the store is missing: it is in no pack and no file", where=f"object {object_id}")
 
     def _unpacked(self, pack: "_Pack", offset: int, object_id: str, depth: int = 0) -> tuple[Kind, bytes]:
         raw = pack.read(offset, object_id)
@@ -278,7 +284,10 @@ class _Pack:
         """Where the data starts, the kind and the size."""
         head = self._pack[offset : offset + 10]
         if not head:
-            raise ObjectDamaged("its place lies beyond the end of the pack", where=place)
+            raise ObjectDamaged(
+                "a part of the store cannot be read: it lies beyond the end of its pack",
+                where=place,
+            )
         kind, size, shift, used = head[0] >> 4 & 7, head[0] & 15, 4, 1
         while head[used - 1] & 0x80:
             if used == len(head):

@@ -124,6 +124,9 @@ def pin_fault(chain: Sequence[StoredTrust], pinned: Trust) -> Fault | None:
     ones are for the examination of the log to believe.
     """
     where = f"version {pinned.version} of the keys"
+    if chain[0].trust.origin != pinned.origin:
+        what = f"this is the log {chain[0].trust.origin}, and what was pinned is for {pinned.origin}"
+        return Fault("log.origin", f"version {chain[0].trust.version} of the keys", what)
     if len(chain) < pinned.version:
         return Fault("root.shorter", where, f"the store has {len(chain)} only: what came after was taken away")
     if chain[pinned.version - 1].trust != pinned:

@@ -396,7 +396,7 @@ class Store:
 
     def _commit(self, writer: Writing, draft: Draft, head: Head) -> Head:
         """Commit, together with the anchors of earlier checkpoints that wait to be stored."""
-        tokens = anchor.waiting(self.path)
+        tokens = anchor.sound(anchor.waiting(self.path), head.checkpoint.size)
         files = anchor.stored_under(tokens, utc(writer.at))
         new = {path: data for path, data in files.items() if self._log.find(path) is None}
         after = writer.commit(replace(draft, files={**draft.files, **new}), head)

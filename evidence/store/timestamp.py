@@ -47,15 +47,16 @@ def ask_authority(url: str, note: str, *, seconds: float = 15) -> Token:
     return token
 
 
-def read_token(answer: bytes, note: str, *, where: str) -> Token:
-    """The token of an answer, if it is one over this note; whose it is, `believe_token` says.
+def read_token(answer: bytes, note: str | None, *, where: str) -> Token:
+    """The token of an answer, if it is one over this note, or over any for None; whose it is, `believe_token` says.
 
     Raises:
         IntegrityError: `anchor.malformed` or `anchor.other_hash`.
     """
     info = _decoded(answer, where).tst_info
     imprint = info.message_imprint
-    if imprint.hash_algorithm.dotted_string != _SHA256 or imprint.message != hashlib.sha256(note.encode()).digest():
+    expected = imprint.message if note is None else hashlib.sha256(note.encode()).digest()
+    if imprint.hash_algorithm.dotted_string != _SHA256 or imprint.message != expected:
         raise IntegrityError(
             "the timestamp is over other bytes than the checkpoint", where=where, code="anchor.other_hash"
         )

@@ -107,6 +107,8 @@ def verify_store(
     if trust is None:  # nobody says whose signatures to believe
         lost = (link for link in chain if isinstance(link, Fault))
         return VerifyReport(None, 0, 0, (*faults, *lost, *broken, *repository_faults(database)), pinned)
+    if any(fault.code == "log.origin" for fault in doubted):  # each thing in it is another's: that says nothing more
+        return VerifyReport(None, 0, 0, tuple(faults), pinned)
 
     examiner = Examiner(database, trust)
     found = list(faults)

@@ -58,7 +58,16 @@ def test_a_key_slipped_into_the_root_is_seen(victim: Any, tmp_path: Path) -> Non
 def test_a_log_of_another_origin_is_not_ours(three_runs: Any) -> None:
     trust = three_runs.trust.model_copy(update={"origin": "example.org/other"})
     report = verify_store(three_runs.path, trust)
-    assert {"statement.origin", "note.origin"} <= {fault.code for fault in report.faults}
+    assert [(fault.code, fault.message) for fault in report.faults] == [
+        ("log.origin", "this is the log example.org/evidence, and what was pinned is for example.org/other")
+    ]
+    assert report.checkpoint is None, "nothing of another's log counts"
+
+
+def test_a_commit_that_speaks_for_another_log_is_not_ours(bench: Any) -> None:
+    pages = {"later/1.json": [b'{"schema":"muniment.later/1"}']}
+    bench.forge("later/1.dsse.json", pages, origin="example.org/other")
+    assert {"statement.origin", "note.origin"} <= {fault.code for fault in bench.verify().faults}
 
 
 def test_without_pinned_keys_the_report_says_so(three_runs: Any) -> None:

@@ -183,6 +183,9 @@ def test_a_second_person_keeps_the_heads_in_a_file(acme: Path, muniment: Any, tm
     assert file.read_text() == before
     file.write_text("Dear auditor\n")
     assert muniment("--workspace", acme, "verify", "--witness", file).code == 2
+    file.write_text(before.partition("\n")[0] + "\n")
+    said = muniment("--workspace", acme, "verify", "--witness", file)
+    assert (said.code, "holds no head, so it shows nothing" in said.words) == (2, True)
 
 
 def test_a_head_that_waits_too_long_for_a_required_anchor_does_not_verify(

@@ -57,17 +57,13 @@ def a_truncated_pack(acme: Path) -> None:
 
 
 def an_anchor_that_does_not_parse(acme: Path) -> None:
-    """Something that is no timestamp waits among the anchors, and the next commit stores it."""
-    store = Store.open(acme / "evidence.git")
-    (store.path / "anchors").mkdir(exist_ok=True)
-    (store.path / "anchors" / f"{store.checkpoint().size}.tsr").write_bytes(b"<html>Welcome to the hotel</html>")
-    from muniment.evidence.decision import Decision
-    from muniment.evidence.record import Actor
-
-    at = datetime(2075, 1, 1, tzinfo=UTC)
-    actor = Actor(name="Ada", kind="human", trigger="manual")
-    decision = Decision(kind="signed_off", at=at, actor=actor, reason="The year is over")
-    store.decide(decision, signer=Signer.load(acme / "keys/signing"), at=at)
+    """Something that is no timestamp was stored and signed among the anchors."""
+    log = Log(acme / "evidence.git")
+    files = {f"anchors/2026/01/01/{log.head().checkpoint.size}.tsr": b"<html>Welcome to the hotel</html>"}
+    pages = {"later.json": [b'{"schema":"muniment.later/1"}']}
+    draft = Draft("later", "Later", "later.dsse.json", pages, log.head().runs, files=files)
+    with writing(log, log.head().checkpoint.origin, Signer.load(acme / "keys/signing"), THEN, "begin") as writer:
+        writer.commit(draft, log.head())
 
 
 def no_store(acme: Path) -> None:
@@ -78,7 +74,11 @@ def no_store(acme: Path) -> None:
 
 
 CASES: dict[str, tuple[Callable[[Path], None], int, str]] = {
-    "another origin": (another_origin, 4, "the keys of the store are not those that were pinned"),
+    "another origin": (
+        another_origin,
+        4,
+        "this is the log elsewhere/evidence, and what was pinned is for acme-inc/evidence",
+    ),
     "another key": (another_key, 4, "the keys of the store are not those that were pinned"),
     "a later format": (a_later_format, 2, "the store is of format 2; this version knows format 1"),
     "a truncated pack": (a_truncated_pack, 4, "pack.damaged"),
@@ -105,6 +105,14 @@ def test_an_index_of_another_store_is_refused_and_kept(acme: Path, muniment: Any
     said = muniment("--workspace", acme, "doctor")
     assert (said.code, "the index holds the rows of another store" in said.words) == (4, True)
     assert contents(acme / ".muniment") == before
+
+
+def test_what_is_no_timestamp_waits_beside_the_log_and_is_told(acme: Path, muniment: Any) -> None:
+    head = Store.open(acme / "evidence.git").checkpoint().size
+    (acme / "evidence.git/anchors").mkdir(exist_ok=True)
+    (acme / f"evidence.git/anchors/{head}.tsr").write_bytes(b"")
+    told = muniment("--workspace", acme, "doctor").words
+    assert f"anchors/{head}.tsr is no timestamp of this log" in " ".join(told.split())
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -143,13 +143,22 @@ class Bench:
         pages = {"later/0001.json": [b'{"said":"something","schema":"muniment.later/1"}']}
         self.forge("later/0001.dsse.json", pages)
 
-    def forge(self, statement: str, pages: dict[str, list[bytes]], runs: int | None = None) -> None:
+    def forge(
+        self,
+        statement: str,
+        pages: dict[str, list[bytes]],
+        runs: int | None = None,
+        files: Mapping[str, bytes] | None = None,
+        origin: str = ORIGIN,
+    ) -> None:
         """Sign and append whatever a key holder likes, past all that the store would refuse."""
         log = Log(self.path)
         head = log.head()
         hashes = statement.replace("statement.dsse.json", "leaves.sha256") if "statement" in statement else None
-        draft = Draft("forged", "Forged", statement, pages, head.runs if runs is None else runs, hashes)
-        with writing(log, ORIGIN, self.signer, NOON, "begin") as writer:
+        draft = Draft(
+            "forged", "Forged", statement, pages, head.runs if runs is None else runs, hashes, files=files or {}
+        )
+        with writing(log, origin, self.signer, NOON, "begin") as writer:
             writer.commit(draft, head)
 
     def forge_end(self, start: Start, records: list[EvidenceRecord], **counts: Any) -> None:

@@ -88,18 +88,32 @@ def test_what_stands_after_an_anchor_and_claims_a_time_before_it_is_backdated(
     assert set(codes(bench, authority.root)) == {"anchor.backdated"}
 
 
+def stored(bench: Any, token: bytes) -> None:
+    """Have the holder of the key store a file as the token of the head."""
+    path = f"anchors/2026/11/24/{bench.store.checkpoint().size}.tsr"
+    bench.forge("later/1.dsse.json", {"later/1.json": [b'{"schema":"muniment.later/1"}']}, files={path: token})
+
+
 def test_a_token_over_another_checkpoint_is_a_fault(bench: Any, authority: Any) -> None:
-    size = bench.store.checkpoint().size
-    keep_token(bench.path, size, ask_authority(authority.url, "another note\n"))
-    bench.run(number=FAR)
+    stored(bench, ask_authority(authority.url, "another note\n").answer)
     assert codes(bench, authority.root) == ["anchor.other_hash"]
 
 
 def test_a_file_among_the_anchors_that_is_no_token_is_a_fault(bench: Any, authority: Any) -> None:
-    (bench.path / "anchors").mkdir()
-    (bench.path / "anchors" / f"{bench.store.checkpoint().size}.tsr").write_bytes(b"not a token")
-    bench.run(number=FAR)
+    stored(bench, b"not a token")
     assert codes(bench, authority.root) == ["anchor.malformed"]
+
+
+def test_what_waits_and_is_no_token_is_never_stored(bench: Any, authority: Any) -> None:
+    checkpoint = bench.store.checkpoint()
+    keep_token(bench.path, checkpoint.size, ask_authority(authority.url, checkpoint.note))
+    whole = waiting(bench.path)[f"{checkpoint.size}.tsr"]
+    for name, data in (("1.tsr", b""), (f"{checkpoint.size}-00000000.tsr", whole[:-200]), ("99.tsr", whole)):
+        (bench.path / "anchors" / name).write_bytes(data)
+    bench.run(number=FAR)
+    assert list(waiting(bench.path)) == ["1.tsr", f"{checkpoint.size}-00000000.tsr", "99.tsr"]
+    report = verify_store(bench.path, bench.trust, authorities=load_certificates(authority.root))
+    assert (report.faults, [anchor.size for anchor in report.anchors]) == ((), [checkpoint.size])
 
 
 def test_an_answer_that_is_no_token_is_refused(bench: Any, authority: Any) -> None:
