@@ -8,6 +8,21 @@ const WORDS = {
     method: "Method",
     random: "random",
     systematic: "systematic",
+    stratified: "stratified",
+    by: "Strata",
+    by_check: "check",
+    by_status: "status",
+    by_subject: "subject",
+    by_month: "month",
+    requests: "Requests",
+    no_requests: "No request of an auditor is recorded.",
+    request: "Request",
+    asked: "What is asked",
+    ours: "The organisation’s status",
+    theirs: "The asker’s status",
+    answer: "Answer",
+    outside: "The records of this pack are not in this page: above 50 MiB they stay outside. Read them in records.jsonl, and verify the pack with verify.py: this page cannot.",
+    state: { open: "open", in_progress: "in progress", answered: "answered", not_applicable: "not applicable", accepted: "accepted", returned: "returned", other: "in their own word" },
     size: "Size",
     do_draw: "Draw",
     too_many: (n, all) => `${n} cannot be drawn from ${all}`,
@@ -55,6 +70,21 @@ const WORDS = {
     method: "Méthode",
     random: "aléatoire",
     systematic: "systématique",
+    stratified: "stratifiée",
+    by: "Strates",
+    by_check: "vérification",
+    by_status: "statut",
+    by_subject: "objet",
+    by_month: "mois",
+    requests: "Demandes",
+    no_requests: "Aucune demande d’un auditeur n’est enregistrée.",
+    request: "Demande",
+    asked: "Ce qui est demandé",
+    ours: "Statut de l’organisation",
+    theirs: "Statut du demandeur",
+    answer: "Réponse",
+    outside: "Les preuves de ce dossier ne sont pas dans cette page : au-delà de 50 Mio, elles restent à l’extérieur. Lisez-les dans records.jsonl et vérifiez le dossier avec verify.py ; cette page ne le peut pas.",
+    state: { open: "ouverte", in_progress: "en cours", answered: "traitée", not_applicable: "sans objet", accepted: "acceptée", returned: "renvoyée", other: "dans ses propres termes" },
     size: "Taille",
     do_draw: "Tirer",
     too_many: (n, all) => `impossible d’en tirer ${n} sur ${all}`,
@@ -224,7 +254,7 @@ async function check(fault) {
   const log = await checkpoint(keys, fault);
   let paths = new Map();
   try { paths = new Map(JSON.parse(text(files.get("proofs.json"))).proofs.map((each) => [each.leaf, each])); } catch (error) { fault("proofs.malformed", "proofs.json", "the proofs cannot be read"); }
-  for (const [place, each] of manifest.records.entries()) {
+  if (files.has("records.jsonl")) for (const [place, each] of manifest.records.entries()) {
     if (!lines[place]) fault("record.missing", each.id, "the record is listed and not there");
     else if ("sha256:" + hex(await hash(lines[place])) !== (each.shown || each.digest)) fault("record.altered", each.id, "the record was altered");
     else if (log && !(await holds(log, lines[place], each.leaf, paths.get(each.leaf), Boolean(each.shown)))) fault("record.unproven", each.id, "no proof shows that the record is in the log");
@@ -292,23 +322,29 @@ function show(record) {
   $("json").textContent = visible(whole.slice(0, LONGEST_RECORD)) + (whole.length > LONGEST_RECORD ? " … " + words.longer(whole.length) : ""); $("note").value = notes.get(record.id) || ""; $("h-view").focus();
 }
 
-// As `muniment sample` draws, random or systematic; docs/sampling.md tells how to do it by hand.
+// As `muniment sample` draws; docs/sampling.md tells how to do it by hand.
 async function draw() {
   const said = $("words").value, size = Number($("size").value), root = manifest.checkpoint.root;
-  const ids = chosen().map((each) => each.record).filter((each) => within(standsFor(each).start, manifest.pack.period)).map((each) => each.id).sort();
+  const kept = chosen().map((each) => each.record).filter((each) => within(standsFor(each).start, manifest.pack.period)), ids = kept.map((each) => each.id).sort();
   $("sample").replaceChildren();
   if (!said.trim()) { $("drawn").textContent = words.no_words; return; }
   if (!(size >= 1 && size <= ids.length && Number.isInteger(size))) { $("drawn").textContent = words.too_many(size, ids.length); return; }
   const key = async (id) => hex(await hash(utf8.encode(`${said}\n${root}\n${id}`)));
-  let found;
-  if ($("method").value === "systematic") {
+  const smallest = async (of, n) => (await Promise.all(of.map(async (id) => [await key(id), id]))).sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, n).map(([, id]) => id);
+  let found, listing = (id) => id;
+  if ($("method").value === "stratified") {
+    const of = new Map(kept.map((each) => [each.id, STRATUM[$("by").value](each)])), strata = new Map();
+    for (const id of ids) strata.set(of.get(id), [...(strata.get(of.get(id)) || []), id]);
+    found = [];
+    for (const [name, n] of shares(strata, size, ids.length)) found.push(...await smallest(strata.get(name), n));
+    listing = (id) => id + "\t" + of.get(id);
+  } else if ($("method").value === "systematic") {
     const start = Number(BigInt("0x" + (await key("")).slice(0, 16)) % BigInt(ids.length));
     found = Array.from({ length: size }, (_, turn) => ids[Math.floor((start + turn * ids.length) / size) % ids.length]);
   } else {
-    const keyed = await Promise.all(ids.map(async (id) => [await key(id), id]));
-    found = keyed.sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, size).map(([, id]) => id);
+    found = await smallest(ids, size);
   }
-  const digest = hex(await hash(utf8.encode(ids.map((id) => id + "\n").join(""))));
+  const digest = hex(await hash(utf8.encode(ids.map((id) => listing(id) + "\n").join(""))));
   $("drawn").textContent = words.drawn(size, ids.length, digest);
   const byId = new Map(records.map((each) => [each.record.id, each.record]));
   $("sample").replaceChildren(...found.map((id) => {
@@ -317,6 +353,38 @@ async function draw() {
     item.append(button, " ", element("span", words[status(byId.get(id))], status(byId.get(id))));
     return item;
   }));
+}
+
+// n is shared out in proportion to the strata, the remainder to the largest fractions and then by name.
+function shares(strata, size, all) {
+  const order = (a, b) => (hex(utf8.encode(a)) < hex(utf8.encode(b)) ? -1 : 1), names = [...strata.keys()].sort(order);
+  const found = new Map(names.map((name) => [name, Math.floor((size * strata.get(name).length) / all)]));
+  const left = size - [...found.values()].reduce((sum, n) => sum + n, 0), fraction = (name) => (size * strata.get(name).length) % all;
+  for (const name of [...names].sort((a, b) => fraction(b) - fraction(a) || order(a, b)).slice(0, left)) found.set(name, found.get(name) + 1);
+  return found;
+}
+const STRATUM = { check: (record) => record.check, status: (record) => status(record), subject: (record) => record.subject, month: (record) => standsFor(record).start.slice(0, 7) };
+
+// What an auditor asked, as the log has it: the words of the last decision that holds the row.
+function asked() {
+  const decisions = new Map((manifest.decisions || []).map((each) => [each.id, each.decision]));
+  const all = manifest.requests || [];
+  $("no-requests").hidden = all.length > 0; $("asked").hidden = !all.length;
+  $("requests").replaceChildren(...all.map((each) => {
+    const row = document.createElement("tr"), answer = document.createElement("td");
+    const payload = (each.decisions || []).map((id) => (decisions.get(id) || {}).payload || {}).filter((found) => found.cells).pop() || { cells: [], roles: {} };
+    const cell = (role) => ((payload.cells.find(([column]) => column === payload.roles[role]) || [])[1]) || "", word = cell("status");
+    answer.append(element("span", each.answer || ""), ...(each.evidence || []).flatMap((id) => [" ", linked(id)]));
+    row.append(element("td", each.id), element("td", cell("text")), element("td", words.state[each.status]), element("td", words.state[each.auditor_status] + (word ? ` “${word}”` : "")), answer);
+    return row;
+  }));
+}
+function linked(id) {
+  const known = records.find(({ record }) => record.id === id);
+  if (!known) return element("span", id);
+  const button = element("button", id);
+  button.type = "button"; button.addEventListener("click", () => show(known.record));
+  return button;
 }
 
 function save() {
@@ -331,6 +399,7 @@ function translate() {
   for (const each of document.querySelectorAll("[data-t]")) each.textContent = words[each.dataset.t];
   if (manifest) { options("criterion", [...new Set(manifest.controls.flatMap((c) => c.mappings.filter((m) => m.framework === manifest.framework.id).map((m) => m.criterion)))].sort()); options("control", manifest.controls.map((c) => c.id)); }
   options("status", ["fail", "inconclusive", "pass", "not_applicable"]);
+  if (manifest) asked();
   list(); return verify();
 }
 
@@ -340,6 +409,8 @@ lines = split(files.get("records.jsonl") || new Uint8Array());
 for (const line of lines) { try { const raw = text(line), record = JSON.parse(raw); if (record.id && record.outcome && record.controls) records.push({ record, raw }); } catch (error) { /* named by verify */ } }
 if (manifest) { document.title = visible(`${manifest.pack.organisation}: ${manifest.pack.id}`); $("title").textContent = document.title; $("about").textContent = visible([manifest.pack.mark, manifest.pack.classification, manifest.framework.name, `${manifest.pack.period.start} – ${manifest.pack.period.end}`].filter(Boolean).join(" · ")); }
 for (const id of ["search", "criterion", "control", "status", "from", "to"]) $(id).addEventListener("input", list);
+$("outside").hidden = files.has("records.jsonl");
+$("method").addEventListener("input", () => { $("strata").hidden = $("method").value !== "stratified"; });
 $("note").addEventListener("input", () => notes.set(open, $("note").value));
 $("draw").addEventListener("click", draw);
 $("again").addEventListener("click", verify); $("save").addEventListener("click", save); $("language").addEventListener("input", translate);

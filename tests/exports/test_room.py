@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Page, expect, sync_playwright
 
-from muniment.controls.model import DrawMethod
+from muniment.controls.model import DrawMethod, Stratum
 from muniment.controls.packs import PackSettings
 from muniment.controls.sampling import draw, listing, population
 from muniment.evidence import canonical, digest, failed
@@ -153,6 +153,43 @@ def test_axe_finds_nothing_that_keeps_people_out(language: str, small, content, 
     found = Axe().run(page).response
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
     assert len(found["passes"]) > 10
+
+
+@pytest.mark.parametrize("by", list(Stratum))
+def test_the_drawer_draws_from_strata_what_muniment_draws(by: Stratum, small, content, opened) -> None:
+    page, _ = opened(content)
+    page.fill("#words", "a headline of today")
+    page.select_option("#method", "stratified")
+    page.select_option("#by", by.value)
+    page.fill("#size", "5")
+    page.click("#draw")
+    pack = small.pack()
+    cited = [each.stored for each in pack.evidence]
+    items = population(cited, "records", pack.identity.period, size=pack.head.size, by=by)
+    drawn = draw(items, 5, seed="a headline of today", root=pack.head.root, method=DrawMethod.STRATIFIED)
+    expect(page.locator("#sample button")).to_have_text(list(drawn))
+    expect(page.locator("#drawn")).to_contain_text(digest(listing(items)))
+
+
+def test_requests_stand_in_their_words_with_both_statuses(content, opened) -> None:
+    page, _ = opened(content)
+    cells = page.locator("#requests tr:first-child td")
+    expect(cells).to_have_count(5)
+    told = ["pbc-2026/7", "Show A.8.24 for <all> endpoints.", "answered", "in their own word “Sent back”"]
+    assert cells.all_inner_texts()[:4] == told
+    expect(cells.nth(4)).to_contain_text("The looks of January show it.")
+    cells.nth(4).locator("button").click()
+    expect(page.locator("#h-view")).to_have_text("EV-2026-000001-0001")
+    page.select_option("#language", "fr")
+    expect(cells.nth(2)).to_have_text("traitée")
+
+
+def test_records_that_stay_outside_are_said_so_once(content, opened) -> None:
+    del content["records.jsonl"], content["proofs.json"]
+    page, _ = opened(content)
+    expect(page.locator("#outside")).to_contain_text("above 50 MiB they stay outside")
+    assert "record.missing" not in page.inner_text("#faults")
+    assert "file.missing: records.jsonl" in page.inner_text("#faults")
 
 
 @pytest.mark.parametrize("method", [DrawMethod.RANDOM, DrawMethod.SYSTEMATIC])
