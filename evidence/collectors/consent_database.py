@@ -2,8 +2,8 @@
 
 A place is a URL that Ibis knows, with the table after `#`: `postgresql://db.example/consent#public.events`. Neither
 user nor password stand in it. PostgreSQL is read in one transaction, REPEATABLE READ and READ ONLY, so that all
-questions are put to one state, which is named (`snapshot`); a file of DuckDB or SQLite is named by its digest. What
-other engines promise is theirs, and no snapshot is recorded.
+questions are put to one state, which is named (`snapshot`); a file of DuckDB is named by its digest. What other engines
+promise is theirs, and no snapshot is recorded. SQLite, whose times are text, is read by `consent_copied`.
 
 The columns are held to the same as those of files, except that a time must be an instant (`timestamptz`), no text. A
 database has no row numbers: a fault names table and column. No message of an engine is passed on, because it may quote
@@ -15,7 +15,6 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 import ibis
 import ibis.expr.operations as ops
 
-from muniment.evidence.collectors.consent_files import Source
+from muniment.evidence.collectors.consent_files import Source, engines
 from muniment.evidence.collectors.consent_log import EXPIRY, OFFSET_MEND, SHOWN, Column, Log, columns, open_log
 from muniment.evidence.collectors.consent_rule import Table, Value
 from muniment.evidence.errors import CouldNotLook, InputFault
@@ -32,6 +31,7 @@ from muniment.evidence.record import Content
 
 _PORTS = {"postgres": 5432, "postgresql": 5432}
 _IN_FILES = ("duckdb", "sqlite")
+_IN_CLOUDS = ("athena", "bigquery", "snowflake")  # what stands where a host would is an account, and has no address
 _BATCH = 50_000  # rows that are taken from the engine at once
 _BLOCK = 1 << 20
 _SECONDS = 20  # to wait for a server
@@ -79,7 +79,7 @@ class State:
 def is_place(location: Path | str) -> bool:
     """Whether a location is a URL of an engine that Ibis knows."""
     scheme, found, _ = str(location).partition("://")
-    return bool(found) and scheme in _schemes()
+    return bool(found) and scheme in engines()
 
 
 def place(role: str, location: Path | str) -> Place:
@@ -111,12 +111,12 @@ def open_database(
                 where=each.shown,
                 mend="bring them into one database; only the notices may lie in a file beside it",
             )
-    backend = _connected(places[0], login)
+    backend = connected(places[0], login)
     try:
         with open_log((notices,) if notices else (), modes, names) as files:
             yield DatabaseLog(backend, places, files, columns(modes), names)
     finally:
-        _let_go(backend)
+        let_go(backend)
 
 
 class DatabaseLog:
@@ -342,19 +342,18 @@ class DatabaseLog:
         return CouldNotLook(cause, f"{what} ({_named(error)})", where=self._places["events"].shown)
 
 
-def _connected(place: Place, login: Login) -> Any:
+def connected(place: Place, login: Login) -> Any:
     """A backend of Ibis, connected to an address that was checked."""
     parts = urlsplit(place.url)
     more: dict[str, Any] = {"user": login.user, "password": login.password}
-    if parts.hostname:
+    if parts.hostname and place.scheme not in _IN_CLOUDS:
         address = _address(parts.hostname, parts.port or _PORTS.get(place.scheme, 0), login.allow_private)
         if place.scheme in _PORTS:
             more |= {"hostaddr": address, "connect_timeout": _SECONDS}
     if place.scheme == "duckdb":
         more["read_only"] = True
-    if place.scheme in _IN_FILES and not Path(parts.path).is_file():
-        mend = "check the path; a URL holds a whole one"
-        raise InputFault("consent.not_found", "there is no such file", where=place.url, mend=mend)
+    if place.scheme in _IN_FILES:
+        file_of(place)
     try:
         return ibis.connect(place.url, **{key: value for key, value in more.items() if value is not None})
     except ImportError as error:
@@ -365,6 +364,15 @@ def _connected(place: Place, login: Login) -> Any:
         raise CouldNotLook("consent.unreachable", what, where=place.url) from None
 
 
+def file_of(place: Place) -> Path:
+    """The file that holds the database; a fault where there is none."""
+    file = Path(urlsplit(place.url).path)
+    if not file.is_file():
+        mend = "check the path; a URL holds a whole one"
+        raise InputFault("consent.not_found", "there is no such file", where=place.url, mend=mend)
+    return file
+
+
 def _address(host: str, port: int, allow_private: bool) -> str:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -373,7 +381,7 @@ def _address(host: str, port: int, allow_private: bool) -> str:
     return str(admit(host, (str(each[4][0]) for each in found), allow_private=allow_private)[0])
 
 
-def _let_go(backend: Any) -> None:
+def let_go(backend: Any) -> None:
     """End the transaction and the session; of one that is broken already nothing more is to be told."""
     with suppress(Exception):
         backend.disconnect()
@@ -403,7 +411,3 @@ def _constant(value: Any, kind: str | None) -> Value:
 def _digest(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _schemes() -> set[str]:
-    return {"postgresql", *(each.name for each in entry_points(group="ibis.backends"))}

@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import unquote, urlsplit
@@ -26,6 +27,7 @@ _MEDIA_TYPES = {
     "csv": "text/csv",
     "jsonl": "application/jsonl",
     "json": "application/json",
+    "sqlite": "application/vnd.sqlite3",
 }
 _WORDS = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSONL", "json": "JSON"}
 _BLOCK = 1 << 20  # bytes; a header, or the first line of JSONL, must end within as many
@@ -245,8 +247,13 @@ def _local(role: str, location: Path | str) -> Path:
         "consent.unsupported_source",
         f"the {role} lie behind {parts.scheme}://, which is not read",
         where=role,
-        mend="export them to a file, and name its path or its file:// URL",
+        mend=f"export them to a file and name its path, or give the URL of one of: {', '.join(sorted(engines()))}",
     )
+
+
+def engines() -> set[str]:
+    """The schemes of URLs that name an engine which Ibis speaks, whether or not its driver is installed."""
+    return {"postgresql", *(each.name for each in entry_points(group="ibis.backends"))}
 
 
 def _hidden(file: Path, folder: Path) -> bool:

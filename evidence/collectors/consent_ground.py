@@ -15,8 +15,8 @@ from typing import TypeAlias
 
 import orjson
 
-from muniment.evidence.collectors import consent_files, consent_log
-from muniment.evidence.collectors.consent_database import DatabaseLog, Login, is_place, open_database, place
+from muniment.evidence.collectors import consent_copied, consent_files, consent_log
+from muniment.evidence.collectors.consent_database import DatabaseLog, Login, Place, is_place, open_database, place
 from muniment.evidence.collectors.consent_files import Source
 from muniment.evidence.collectors.consent_log import Log
 from muniment.evidence.collectors.consent_records import KINDS, acts
@@ -24,6 +24,8 @@ from muniment.evidence.errors import InputFault
 from muniment.evidence.record import Content, Tool
 
 AnyLog: TypeAlias = Log | DatabaseLog
+
+_COPIED = "the rows of the table of events, read to its end"
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,22 @@ def opened(
     _refuse_a_mixture(locations, {each.role for each in places}, standard)
     notices = consent_files.find("notices", locations["notices"]) if _is_file(locations, "notices") else None
     beside = (notices,) if notices else ()
+    if all(each.scheme in consent_copied.ENGINES for each in places):
+        files = (*consent_copied.originals(places), *beside)
+        before = consent_files.fingerprint(files)
+        with (
+            consent_copied.copied(places, login, modes, names) as tables,
+            consent_log.open_log((*tables, *beside), modes, names) as log,
+        ):
+            yield log, Ground(_system(places), before.contents, tools, before.key, basis=_COPIED)
+        consent_files.require_unchanged(before, files)
+        return
     before = consent_files.fingerprint(beside)
     with open_database(places, notices, login, modes, names) as there:
         state = there.state
         engine = Tool(name=state.engine, version=state.version)
-        system = next(each for each in places if each.role == "events").shown
         contents = (*state.contents, *before.contents)
-        yield there, Ground(system, contents, (engine, *tools), None, state.snapshot)
+        yield there, Ground(_system(places), contents, (engine, *tools), None, state.snapshot)
     consent_files.require_unchanged(before, beside)
 
 
@@ -123,6 +134,10 @@ def _refuse_a_mixture(locations: Mapping[str, Path | str], in_database: set[str]
                 where=str(locations[role]),
                 mend="bring acts and events into one place; only the notices may lie in a file beside a database",
             )
+
+
+def _system(places: tuple[Place, ...]) -> str:
+    return next(each for each in places if each.role == "events").shown
 
 
 def _is_file(locations: Mapping[str, Path | str], role: str) -> bool:

@@ -383,6 +383,14 @@ def test_every_code_that_a_look_can_give_is_documented() -> None:
         assert f"`{setting}`" in page
 
 
+def test_the_settings_that_a_reader_pastes_are_settings() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "collectors" / "consent.md").read_text()
+    pasted = page.split("<<'END'\n")[1].split("END\n")[0]
+    settings = dict(line.split(": ") for line in pasted.splitlines())
+    assert ConsentSettings.read(settings).lateness == "3d"
+    assert "\n".join(f"  {line}" for line in pasted.splitlines()) in page  # the check above it says the same
+
+
 def test_listing_collectors_does_not_wait_for_the_engine() -> None:
     look = "import sys, muniment.evidence.collectors.consent; print(sys.modules.keys() & {'duckdb', 'ibis'})"
     shown = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True).stdout
