@@ -1,0 +1,31 @@
+"""The executive summary is one page, also where a framework has many themes and much went wrong."""
+
+import re
+from dataclasses import replace
+
+from muniment.evidence import Errored, failed, passed
+from muniment.exports.fonts import glyphs
+from muniment.exports.html import render
+from muniment.exports.pdf import render_pdf
+
+
+def badly(task, week):
+    """Each kind of result in each month, and at the end failures."""
+    if week > 5 or (week + len(task.id)) % 3 == 0:
+        return failed(f"{task.subject} accepts TLS 1.0, and that is told at some length here.", "tls.version.legacy")
+    if week % 5 == 0:
+        return Errored(cause="net.timeout", message=f"{task.subject} did not answer within 10 seconds.")
+    return passed(f"{task.subject} is as it should be.")
+
+
+def test_the_summary_of_sixteen_themes_is_one_page(sampled) -> None:
+    made = sampled(badly, weeks=8, framework="iso-iec-27701-2025")
+    pack = made.pack()
+    assert len(pack.summary.heat.rows) == 16
+    assert len(pack.gaps) > 10
+    french = replace(pack, identity=replace(pack.identity, language="fr"))  # its words are the longer ones
+    page = render(french, glyphs())
+    (summary,) = re.findall(r'<section class="summary">.*?</section>', page.xhtml, re.DOTALL)
+    alone = "<body>" + re.sub(r' href="#[^"]*"', "", summary) + "</body>"
+    xhtml = re.sub(r"<body>.*</body>", lambda _: alone, page.xhtml, flags=re.DOTALL)
+    assert render_pdf(replace(page, xhtml=xhtml), pack.identity.id, lambda *_: None).pages == 1
