@@ -13,10 +13,11 @@ it (`encoded`). What is found is named by field and kind, never by value.
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
+import re2
 from pydantic import BaseModel, GetJsonSchemaHandler, JsonValue
 from pydantic_core import CoreSchema
 
@@ -60,19 +61,6 @@ _SECRETS = {
     "a password in a URL": ("@", r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"'<>]*:[^\s/@\"'<>*]+@"),
 }
 _PATTERNS = {what: (marker, re.compile(pattern)) for what, (marker, pattern) in _SECRETS.items()}
-# What may stand at the beginning of one, by the rarest letter in it: a pattern that begins with one letter is sought
-# much faster than one that begins with several, and what stands before the letter is looked at where it stands.
-_WORDS = tuple(
-    (letter, re.compile(pattern).search)
-    for letter, pattern in (
-        (b"A", rb"A(?:[KS]IA|Iza|GE-S)"),
-        (b"J", rb"J(?:(?<=eyJ)|(?<=LS0tLS1CRUdJ))"),
-        (b"_", rb"_(?<=[pousrmte]_)(?:(?<=gh[pousr]_)|(?<=github_pat_)|(?<=npm_)|(?<=k_live_))"),
-        (b"-", rb"-(?<=[tiabeprs]-)(?:(?<=glpat-)|(?<=pypi-)|(?<=xox[abeprs]-))"),
-        (b" ", rb" (?<=[rcE] )(?:(?<=earer )|(?<=asic )|(?<=PRIVATE )KEY)"),
-    )
-)
-_PARAMETER = re.compile(rb"[?&;#][A-Za-z_-]{2,24}=")
 _OPEN, _SHUT = r"(?<![A-Za-z0-9_.+/=-])", r"(?![A-Za-z0-9_+/=-])"
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]*[A-Za-z0-9_](?:@|%40)(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
 _IMEI = re.compile(r"(?<![A-Za-z0-9.])\d{2}([- /]?)\d{6}\1\d{6}\1\d(?![A-Za-z0-9])")
@@ -84,14 +72,35 @@ _MAC = re.compile(
 _IP4 = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(/\d{1,2})?(?!\.?\w)")
 _IP6 = re.compile(r"(?<![\w:.])([0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\.\d{1,3}){0,3})(/\d{1,3})?(?![\w:])")
 
-# Digits become 0, hexadecimal letters a: the shapes below are then plain words, which are found at memory's speed.
-_SHAPES = bytes.maketrans(b"123456789ABCDEFbcdef", b"000000000aaaaaaaaaaa")
-_LONG = b"0" * 15
-_JOINED = re.compile(rb"[A-Za-z0-9]")
-_DOTTED = re.compile(rb"\.(?:0{1,3}\.0{1,3}\.0|[0a]{4}\.[0a]{4})")
-_SPLIT = tuple(mark.join((b"00", b"000000", b"000000", b"0")) for mark in (b"-", b" ", b"/"))
-_COLONS = re.compile(rb":(?=[0a:])(?:[0a]{0,4}:){3}[0a]")
-_DASHES = re.compile(rb"-[0a]{2}-(?:[0a]{2}-){3}[0a]")
+# The beginnings, or the unmistakable parts, of all that is looked for. RE2 finds them in one pass over the bytes, in a
+# sixth of the time of Python's own expressions. It knows no look-behind, so that each says less than it could.
+_HEX = "[0-9A-Fa-f]"
+_MARKS = (
+    "@",
+    r"hooks\.slack\.com",
+    r"A(?:[KS]IA|Iza|GE-S)",
+    r"eyJ|LS0tLS1CRUdJ",
+    r"gh[pousr]_|github_pat_|npm_|k_live_",
+    r"glpat-|pypi-|xox[abeprs]-",
+    r"earer |asic |PRIVATE KEY",
+    r"[?&;#][A-Za-z_-]{2,24}=",
+    r"%[0-9]{2}|\+[0-9]",
+    rf"\.(?:[0-9]{{1,3}}\.[0-9]{{1,3}}\.[0-9]|{_HEX}{{4}}\.{_HEX}{{4}})",
+    r"(?:^|[^0-9A-Za-z.])[0-9]{15}(?:[^0-9A-Za-z]|$)",  # what stands inside a digest is no IMEI
+    r"[0-9]{2}[- /][0-9]{6}[- /][0-9]{6}[- /][0-9]",
+    rf"::|:(?:{_HEX}{{0,4}}:){{3}}{_HEX}",
+    rf"-(?:{_HEX}{{2}}-){{4}}{_HEX}",
+)
+
+
+def _quick(pattern: str) -> Callable[[bytes], object]:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # byte by byte
+    return cast("Callable[[bytes], object]", re2.compile(pattern.encode(), options).search)
+
+
+_marked = _quick("|".join(_MARKS))
+_long = _quick("[0-9]{15}")
 _VERSIONS = frozenset({"version", "package"})  # 1.2.3.4 is a version there
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
 
@@ -141,33 +150,9 @@ def may_hold_any(lines: bytes) -> bool:
 
     Many lines at once, with newlines between them, are quicker than one after another.
     """
-    if b"@" in lines or b"hooks.slack.com" in lines:
+    if _marked(lines):
         return True
-    for letter, found in _WORDS:
-        if letter in lines and found(lines):
-            return True
-    if b"=" in lines and _PARAMETER.search(lines):
-        return True
-    shapes = lines.translate(_SHAPES)
-    if (b"%" in shapes and b"%00" in shapes) or (b"+" in shapes and b"+0" in shapes) or _DOTTED.search(shapes):
-        return True
-    if _LONG in shapes and (b"\\" in shapes or _alone(shapes)):  # the letter of an escape is not beside it
-        return True
-    for split in _SPLIT:
-        if split in shapes:
-            return True
-    return b"::" in shapes or _COLONS.search(shapes) is not None or _DASHES.search(shapes) is not None
-
-
-def _alone(shapes: bytes) -> bool:
-    """Whether fifteen digits stand by themselves: what stands inside a digest is no IMEI."""
-    at = shapes.find(_LONG)
-    while at >= 0:
-        before, after = shapes[at - 1 : at], shapes[at + len(_LONG) : at + len(_LONG) + 1]
-        if before != b"." and not _JOINED.match(before) and not _JOINED.match(after):
-            return True
-        at = shapes.find(_LONG, at + len(_LONG))  # fifteen digits on: no number begins among digits
-    return False
+    return b"\\" in lines and _long(lines) is not None  # the letter of an escape is not beside the number
 
 
 def sightings(value: JsonValue, declared: Declarations, root: str = "") -> Iterator[Sighting]:

@@ -1,6 +1,7 @@
 """The door: each kind of secret and of personal data, planted in every input, is in no object of the store."""
 
 import base64
+import random
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+from pydantic import JsonValue
 
 from muniment.evidence import (
     Actor,
@@ -280,3 +282,40 @@ def test_among_many_lines_it_is_seen_as_in_one_of_its_own(what: str) -> None:
     dull = canonical({"digest": "sha256:" + "0123456789abcdef" * 4, "digits": "1" * 31, "at": "2026-11-24T03:12:33Z"})
     assert not may_hold_any(b"\n".join([dull] * 3))
     assert may_hold_any(b"\n".join([dull, canonical({"a": text}), dull]))
+
+
+def test_what_is_found_by_looking_closely_is_never_passed_over_by_looking_quickly() -> None:
+    """Some thousand texts put together from pieces of what is looked for, of what is not, and of escapes."""
+    chance = random.Random(20261124)
+    pieces = [each for texts in PERSONAL.values() for each in texts] + list(SECRETS.values())
+    pieces += ["490154203237518", "49-015420-323751-8", "00:1a:2B:3c:4d:5e", "001a.2B3c.4d5e", "00-1a-2b-3c-4d-5e"]
+    pieces += ["2001:db8::1", "2001:db8:0:1:2:3:4:5", "198.51.100.23", "+4915112345678", "ada%40example.org"]
+    between = [
+        "",
+        " ",
+        ".",
+        "x",
+        "0",
+        "\n",
+        "\t",
+        "\\",
+        '"',
+        "\x01",
+        "\u00e4",
+        "-",
+        ":",
+        "/",
+        "=",
+        "sha256:" + "ab12" * 16,
+    ]
+    seen = 0
+    for _ in range(3_000):
+        piece = chance.choice(pieces)
+        if chance.random() < 0.5:  # a part of it, or all
+            piece = piece[: chance.randint(1, len(piece))]
+        text = chance.choice(between) + piece + chance.choice(between) + chance.choice(pieces)[: chance.randint(0, 9)]
+        value: JsonValue = {text: 1} if chance.random() < 0.2 else {"facts": [text, "2026-11-24T03:12:33Z"]}
+        if next(sightings(value, {}), None) is not None:
+            seen += 1
+            assert may_hold_any(canonical(value)), text
+    assert 1_000 < seen < 3_000
