@@ -1,5 +1,6 @@
 """`muniment pack`: the findings of a framework over a period, in forms that an auditor can read and verify alone."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -77,6 +78,9 @@ def pack(
         bool | None,
         typer.Option("--sign/--no-sign", help="Sign the PDF; otherwise if muniment.yaml says how, and it is no draft."),
     ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Draw every page anew, and keep none for the next time.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Build the audit pack of a framework over a period."""
@@ -107,7 +111,7 @@ def pack(
     with bar("Building the pack") as shown:
         told = _in(shown)
         judged = judge(desk, asked, told)
-        made = write(desk, judged, output, told, forms, signs)
+        made = write(desk, judged, output, told, forms, signs, None if no_cache else _drawn_before())
     decided = [] if draft else [pack_built(desk, judged, made)]
     decided += [handed_over(desk, judged.identity.id, receiver, made)] if receiver else []
     kept = desk.decide(*decided)
@@ -199,13 +203,22 @@ def write(
     progress: Progress,
     forms: tuple[str, ...] | None = None,
     sign: "Sign | None" = None,
+    cache: Path | None = None,
 ) -> "tuple[PackFile, ...]":
-    """Write the pack in these forms, otherwise in the usual three; `sign` puts a signature on the PDF."""
+    """Write the pack in these forms, otherwise in the usual three; `sign` puts a signature on the PDF.
+
+    `cache` is a folder for pages that were drawn before.
+    """
     from muniment.exports.write import USUAL, write_forms
 
     target = output or desk.root / FOLDER / f"{made.identity.id}.pdf"
     target.parent.mkdir(parents=True, exist_ok=True)
-    return write_forms(made, target, desk.signer, forms or USUAL, progress, sign)
+    return write_forms(made, target, desk.signer, forms or USUAL, progress, sign, cache)
+
+
+def _drawn_before() -> Path:
+    """Where pages are kept: in the user's cache (XDG Base Directory Specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "muniment" / "pages"
 
 
 def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":

@@ -41,6 +41,18 @@ def engine_versions(language: str = "en") -> dict[str, str]:
     }
 
 
+def drawing_versions() -> dict[str, str]:
+    """What a fragment depends on beside markup, style and resources."""
+    from weasyprint.text.ffi import harfbuzz, pango
+
+    return {
+        "weasyprint": version("weasyprint"),
+        "pydyf": version("pydyf"),
+        "pango": str(pango.pango_version()),
+        "harfbuzz": str([number for number in range(1, 20) if harfbuzz.hb_version_atleast(number, 0, 0)][-1]),
+    }
+
+
 class Engine:
     """Draws documents in one style, with one set of resources; style and fonts are read once."""
 
@@ -156,15 +168,17 @@ class Engine:
         return found[0]
 
     def _learn(self, faces: Mapping[str, Face]) -> None:
-        """Have WeasyPrint load faces that only kept fragments use."""
-        if not faces:
-            return
-        lines = "".join(
-            f"<p style=\"font: {each.style} {each.weight} 9pt '{escape(each.family)}'\">"
-            f"{escape(next(iter(each.text.values()), 'x'))}</p>"
-            for each in faces.values()
-        )
-        self.draw(f'<html lang="en"><body>{lines}</body></html>')
+        """Have WeasyPrint load faces that only fragments from elsewhere use: as they are named, then as they may be."""
+        named = [(each.style, each.weight, each) for each in faces.values()]
+        like = [(style, weight, each) for each in faces.values() for style in _STYLES for weight in (400, 600, 700)]
+        for wanted in (named, like):
+            if faces.keys() <= self._known.keys():
+                return
+            lines = "".join(
+                f"<p style=\"font: {style} {weight} 9pt '{escape(each.family)}'\">{escape(_shown(each))}</p>"
+                for style, weight, each in wanted
+            )
+            self.draw(f'<html lang="en"><body>{lines}</body></html>')
         if missing := [each.family for name, each in faces.items() if name not in self._known]:
             raise MunimentError(f"the font {missing[0]} is not found again", code="pack.font")
 
@@ -257,6 +271,11 @@ def _bookmarks(pages: Sequence[Any]) -> Iterator[Place]:
     for number, page in enumerate(pages):
         for level, label, (x, y), _ in page.bookmarks:
             yield Place(label, number, x * _POINTS, (page.height - y) * _POINTS, level)
+
+
+def _shown(face: Face) -> str:
+    """Some letter of the face."""
+    return next((text for text in face.text.values() if text.strip()), "x")
 
 
 def _face(font: Any) -> Face:

@@ -32,15 +32,17 @@ class PackFile:
     size: int
 
 
-def write_pack(pack: Pack, path: Path, signer: Signer, progress: Progress | None = None) -> PackFile:
-    """Render, seal and write the pack. `progress` is told stage, done and total.
+def write_pack(
+    pack: Pack, path: Path, signer: Signer, progress: Progress | None = None, cache: Path | None = None
+) -> PackFile:
+    """Render, seal and write the pack. `progress` is told stage, done and total; `cache` is a folder for drawn parts.
 
     Raises:
         MunimentError: the page could not be rendered, or `pack.unwritable`: nothing was left at the path then.
     """
     if not os.access(path.parent, os.W_OK | os.X_OK):  # before a minute of rendering, not after
         raise _unwritable(path, "the folder is not there or not writable")
-    data, pages = pack_bytes(pack, signer, progress)
+    data, pages = pack_bytes(pack, signer, progress, cache)
     write_whole(path, data)
     return PackFile(path, pages, digest(data), len(data))
 
@@ -52,6 +54,7 @@ def write_forms(
     forms: Collection[str] = USUAL,
     progress: Progress | None = None,
     sign: Sign | None = None,
+    cache: Path | None = None,
 ) -> tuple[PackFile, ...]:
     """Write the pack in these forms of `FORMS`, in that order; `path` is the PDF's, the others lie beside it.
 
@@ -62,7 +65,7 @@ def write_forms(
     """
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise _unwritable(path, "the folder is not there or not writable")
-    data, pages = form_bytes(pack, signer, forms, progress, sign)
+    data, pages = form_bytes(pack, signer, forms, progress, sign, cache)
     named = {_beside(path, form): content for form, content in data.items()}
     write_all_whole(named)
     return tuple(
@@ -84,6 +87,7 @@ def form_bytes(
     forms: Collection[str] = USUAL,
     progress: Progress | None = None,
     sign: Sign | None = None,
+    cache: Path | None = None,
 ) -> tuple[dict[str, bytes], int | None]:
     """Each file's bytes by what its name ends in, and the pages of the PDF if one was made.
 
@@ -95,7 +99,7 @@ def form_bytes(
     from muniment.exports.tables import files, tables
     from muniment.exports.workbook import workbook
 
-    pdf, pages = pack_bytes(pack, signer, progress) if {"pdf", "zip"} & set(forms) else (b"", None)
+    pdf, pages = pack_bytes(pack, signer, progress, cache) if {"pdf", "zip"} & set(forms) else (b"", None)
     pdf = sign(pdf) if sign and pdf else pdf
     made = tables(pack)
     xlsx = workbook(pack, made, Words(language(pack.identity.language))) if {"xlsx", "zip"} & set(forms) else b""
@@ -107,13 +111,15 @@ def form_bytes(
     return asked | {each.name: each.data for each in documents if "oscal" in forms}, pages
 
 
-def pack_bytes(pack: Pack, signer: Signer, progress: Progress | None = None) -> tuple[bytes, int]:
+def pack_bytes(
+    pack: Pack, signer: Signer, progress: Progress | None = None, cache: Path | None = None
+) -> tuple[bytes, int]:
     """The sealed PDF and its number of pages; the same pack and signer give the same bytes."""
     from muniment.exports.embed import embed
 
     page = render(pack, glyphs(pack.identity.language))
     finish = partial(embed, attachments=pack.attachments, seal=seal.blank(signer), at=pack.identity.at)
-    rendered = render_pdf(page, pack.identity.id, finish, progress)
+    rendered = render_pdf(page, pack.identity.id, finish, progress, cache)
     return seal.sealed(rendered.data, signer), rendered.pages
 
 

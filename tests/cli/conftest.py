@@ -84,12 +84,15 @@ class Answer:
 
 
 @pytest.fixture
-def muniment(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+def muniment(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, templates: Path
+) -> Callable[..., Answer]:
     """Run the command with some words, on a pipe that has no width.
 
     Who starts this process may have told it a width: the workers of pytest-xdist inherit the one that readline puts
-    into the environment of pytest.
+    into the environment of pytest. Pages that were drawn are kept among the workspaces that are made once.
     """
+    monkeypatch.setenv("XDG_CACHE_HOME", str(templates / "cache"))
     monkeypatch.delenv("COLUMNS", raising=False)
 
     def run(*words: object) -> Answer:
