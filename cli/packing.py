@@ -323,7 +323,11 @@ def _held(desk: "Desk", report: "VerifyReport") -> "tuple[Held, ...]":
     from muniment.cli.anchoring import standings
     from muniment.exports.model import Held
 
-    stamped = [Held("timestamp", each.size, each.at) for each in (*report.anchors, *report.waiting) if each.trusted]
+    stamped = [
+        Held("timestamp", each.size, each.at, each.note, each.answer)
+        for each in (*report.anchors, *report.waiting)
+        if each.trusted
+    ]
     noted = [
         Held(name.partition(" ")[0], state.size, state.at)
         for name, state in standings(desk).items()

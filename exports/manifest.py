@@ -10,6 +10,8 @@ that the pages say stands here whole; all JSON is canonical (RFC 8785), so that 
     consistency.json  muniment.consistency/1  where an earlier pack was given: that its log is the beginning of
                           this one (RFC 6962 section 2.1.2)
     checkpoint.txt    the signed head of the log (C2SP tlog-checkpoint)
+    timestamp.tsr     where an authority stamped a head of the log: its newest answer (RFC 3161)
+    timestamp.txt     the head that it stamped, byte by byte, for `openssl ts -verify`
     trust.json        muniment.root/1     the keys that may sign, as the store says; pin it elsewhere
     allowed_signers   the same keys, as `ssh-keygen -Y verify` reads them
 """
@@ -51,6 +53,7 @@ def attachments(pack: Pack, prove: Prove, continues: Continue | None = None) -> 
         ),
         *_consistency(pack, continues),
         Attachment("checkpoint.txt", "text/plain", marked("The signed head of the log"), pack.head.note.encode()),
+        *_timestamp(pack),
         Attachment("trust.json", "application/json", marked("The keys that may sign"), canonical(pack.head.trust)),
         Attachment(
             "allowed_signers", "text/plain", marked("The keys for ssh-keygen -Y verify"), _allowed_signers(pack)
@@ -284,6 +287,15 @@ def _proofs(pack: Pack, prove: Prove) -> bytes:
             ],
         }
     )
+
+
+def _timestamp(pack: Pack) -> Iterator[Attachment]:
+    """The newest timestamp of an authority, if there is one, and what it stamped."""
+    for each in pack.head.anchors:
+        if each.answer:
+            what = marked("What an authority outside says of the time of a head of the log (RFC 3161)")
+            yield Attachment("timestamp.tsr", "application/timestamp-reply", what, each.answer)
+            yield Attachment("timestamp.txt", "text/plain", marked("The head that it stamped"), each.note.encode())
 
 
 def _consistency(pack: Pack, continues: Continue | None) -> Iterator[Attachment]:

@@ -80,12 +80,15 @@ class Theme:
 class Held:
     """The newest head of the log that an anchor holds: of which kind, how many entries, and since when.
 
-    A `timestamp` was verified; what a `remote` or a `witness` holds is known from the organisation's own notes.
+    A `timestamp` was verified; what a `remote` or a `witness` holds is known from the organisation's own notes. `note`
+    is the head that was stamped, and `answer` what the authority gave (RFC 3161, DER).
     """
 
     kind: str
     size: int
     at: datetime
+    note: str = field(default="", repr=False)
+    answer: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)

@@ -50,12 +50,17 @@ class AnchorStates(Frozen):
 
 @dataclass(frozen=True)
 class Anchor:
-    """A token over the checkpoint of `size` leaves; `trusted` is False where no certificate was pinned."""
+    """A token over the checkpoint of `size` leaves; `trusted` is False where no certificate was pinned.
+
+    `note` is that checkpoint as it was signed, and `answer` the token as the authority gave it.
+    """
 
     size: int
     at: datetime
     where: str
     trusted: bool
+    note: str = field(default="", repr=False)
+    answer: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -211,7 +216,7 @@ def _anchor(path: str, data: bytes, notes: Mapping[int, str], roots: "tuple[Cert
     token = read_token(data, note, where=path)
     if roots:
         believe_token(token, roots, where=path)
-    return Anchor(int(match[1]), token.at, path, trusted=bool(roots))
+    return Anchor(int(match[1]), token.at, path, bool(roots), note, token.answer)
 
 
 def _backdated(claims: Sequence[Claim], anchors: Sequence[Anchor]) -> Iterator[Fault]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from muniment.exports.contents import opened
+
 _SPEC = importlib.util.spec_from_file_location("store_tsa", Path(__file__).parents[1] / "evidence/store/tsa.py")
 assert _SPEC is not None and _SPEC.loader is not None
 tsa = importlib.util.module_from_spec(_SPEC)
@@ -41,6 +43,23 @@ def test_every_run_is_anchored_before_the_first_look_and_after_the_last(
     verified = muniment("--workspace", acme, "verify", "--json")
     assert verified.code == 0, verified.words
     assert verified.json["anchors_trusted"] == 3  # two plans and the first end; the second end waits for a third run
+
+
+def test_openssl_believes_the_timestamp_that_a_pack_carries(acme: Path, muniment: Any, tmp_path: Path) -> None:
+    with tsa.serving(tmp_path / "tsa") as authority:
+        name_authority(acme, authority.url, authority.root)
+        muniment("--workspace", acme, "decide", "signed_off", "--reason", "The year is over")
+        assert muniment("--workspace", acme, "anchor").code == 0
+        made = muniment("--workspace", acme, "pack", "trustarc-truste", "--formats", "pdf", "--json")
+        assert made.code == 0, made.words
+        (pdf,) = (acme / "packs").glob("*.pdf")
+        assert muniment("--workspace", acme, "verify", pdf).code == 0
+        files = opened(pdf.read_bytes()).files
+        assert files["timestamp.txt"] == files["checkpoint.txt"], "the head itself was stamped, and its token waits"
+        for name in ("timestamp.txt", "timestamp.tsr"):
+            (authority.folder / name).write_bytes(files[name])
+        words = ("-data", "timestamp.txt", "-in", "timestamp.tsr", "-CAfile", "root.pem")
+        assert "Verification: OK" in authority.openssl("ts", "-verify", *words)
 
 
 def test_an_unreachable_authority_blocks_nothing_is_shown_and_is_asked_again(
