@@ -1,10 +1,12 @@
 """An e-mail address, an IMEI, a telephone number and a MAC are planted in every input, and are found nowhere after.
 
-Inputs: captures (HAR, JSONL, pcap), a consent log, lists of identifiers, a public page and its copy, a certificate,
-each whole and broken. Where they are sought: every object of the store, the index, all that is printed, PDF, XLSX, ZIP.
+Inputs: captures (HAR, JSONL, pcap), consent logs (CSV, JSONL, Parquet, SQLite, records), lists of identifiers (CSV,
+JSONL, text), a public page and its copy, a certificate, a passage of source code; each whole, most of them broken too.
+Where they are sought: every object of the store, the index, all that is printed, PDF, XLSX, ZIP.
 """
 
 import base64
+import csv
 import hashlib
 import io
 import json
@@ -14,11 +16,14 @@ import sqlite3
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import dpkt
 import pikepdf
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from muniment.evidence import digest
@@ -47,6 +52,12 @@ controls:
     checks:
       - {id: c.whole, collector: consent, subject: log, settings: {acts: in/acts.csv, events: in/events.csv}, cadence: 1d}
       - {id: c.broken, collector: consent, subject: broken log, settings: {acts: in/broken.csv, events: in/events.csv}, cadence: 1d}
+      - {id: c.jsonl, collector: consent, subject: jsonl log, settings: {acts: in/acts.jsonl, events: in/events.jsonl}, cadence: 1d}
+      - {id: c.parquet, collector: consent, subject: parquet log, settings: {acts: in/acts.parquet, events: in/events.parquet}, cadence: 1d}
+      - {id: c.sqlite, collector: consent, subject: sqlite log, settings: {acts: "sqlite://ROOT/in/log.sqlite#acts", events: "sqlite://ROOT/in/log.sqlite#events"}, cadence: 1d}
+      - {id: c.records, collector: consent, subject: records, settings: {acts: in/records.jsonl, events: in/events.csv, mapping: ts-27560}, cadence: 1d}
+      - {id: c.fields, collector: consent-fields, subject: fields, settings: {records: in/records.jsonl}, cadence: 1d}
+      - {id: c.broken.fields, collector: consent-fields, subject: broken fields, settings: {records: in/broken.jsonl}, cadence: 1d}
   - adapt: MIN-1
     owner: Ada
     checks: [{id: m.sessions, collector: traffic, register: sessions, cadence: 1d}]
@@ -55,13 +66,17 @@ controls:
     checks:
       - {id: i.list, collector: identifiers, subject: list, settings: {sources: [{file: in/ids.csv}], known: in/known.txt}, cadence: 1d}
       - {id: i.har, collector: identifiers, subject: keys, settings: {sources: [{file: in/a.har, keys: [rid, email]}], known: in/known.txt}, cadence: 1d}
+      - {id: i.jsonl, collector: identifiers, subject: json list, settings: {sources: [{file: in/ids.jsonl}], known: in/known.txt}, cadence: 1d}
+      - {id: i.txt, collector: identifiers, subject: plain list, settings: {sources: [{file: in/known.txt}], known: in/known.txt}, cadence: 1d}
       - {id: i.broken, collector: identifiers, subject: broken list, settings: {sources: [{file: in/broken.csv}]}, cadence: 1d}
   - adapt: NOT-2
     owner: Ada
     checks: [{id: n.claims, collector: claims, register: claims, cadence: 1d}]
   - adapt: CRT-1
     owner: Ada
-    checks: [{id: r.certificates, collector: certificates, register: certificates, cadence: 1d}]
+    checks:
+      - {id: r.certificates, collector: certificates, register: certificates, cadence: 1d}
+      - {id: s.passage, collector: source, subject: passage, settings: {repository: code, commit: "COMMIT", path: page.html, lines: "1", sha256: "DIGEST"}, cadence: 1d}
 """  # noqa: E501
 SESSIONS = """
 defaults:
@@ -154,6 +169,39 @@ def write_inputs(folder: Path) -> None:
     }.items():
         (folder / name).write_text(content)
     (folder / "a.pcap").write_bytes(pcap())
+    write_tables(folder, acts, events)
+
+
+def write_tables(folder: Path, acts: str, events: str) -> None:
+    """The same acts and events as JSONL, Parquet and SQLite, the acts as records too, and the identifiers as JSONL."""
+    with closing(sqlite3.connect(folder / "log.sqlite")) as database, database:
+        for name, text in (("acts", acts), ("events", events)):
+            rows = list(csv.DictReader(io.StringIO(text)))
+            (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+            database.execute(f"CREATE TABLE {name} ({', '.join(rows[0])})")
+            marks = ", ".join("?" * len(rows[0]))
+            database.executemany(f"INSERT INTO {name} VALUES ({marks})", [tuple(row.values()) for row in rows])  # noqa: S608
+    records = [
+        {
+            "record": {"record_id": who, "pii_principal_id": who},
+            "pii_processing": {"privacy_notice": "1", "purposes": [{"purpose": "p", "pii_controllers": [*PLANTED]}]},
+            "events": [{"event_time": WHEN, "event_state": "given", "entity_id": who}],
+        }
+        for who in PLANTED
+    ]
+    (folder / "records.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
+    (folder / "ids.jsonl").write_text("".join(json.dumps({"id": each, "at": WHEN}) + "\n" for each in PLANTED))
+
+
+def commit(folder: Path, page: Path) -> str:
+    """A clone in which the page is a file of the source; gives its commit."""
+    folder.mkdir()
+    shutil.copy(page, folder)
+    git = ["git", "-C", str(folder), "-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", " ".join(PLANTED)]):
+        subprocess.run([*git, *words], check=True)
+    return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
 
 
 class Kept(NamedTuple):
@@ -190,7 +238,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
         (root / f"registers/{name}.yaml").write_text(text.replace("DIGEST", page))
     for file in (root / "controls").glob("*.yaml"):
         file.unlink()
-    (root / "controls/controls.yaml").write_text(CONTROLS)
+    source = commit(root / "code", root / "in/page.html")
+    controls = CONTROLS.replace("ROOT", str(root)).replace("COMMIT", source).replace("DIGEST", page)
+    (root / "controls/controls.yaml").write_text(controls)
     run("-w", root, "collect", "--all")
     for words in (("status", "--json"), ("claims", "--json"), ("log", "--json"), ("log",)):
         run("-w", root, *words)
@@ -234,8 +284,12 @@ def test_the_inputs_were_looked_at_and_hold_what_was_planted(kept: Kept) -> None
         "X6": "pass",
         "GONE": "fail",
         "one": "inconclusive",
+        **dict.fromkeys(("jsonl log", "parquet log", "sqlite log", "records"), "fail"),
+        **dict.fromkeys(("json list", "plain list", "fields"), "fail"),
+        "broken fields": kept.statuses["broken fields"],
+        "passage": "pass",
     }
-    assert kept.statuses["broken log"] not in ("pass", "fail")
+    assert not {kept.statuses["broken log"], kept.statuses["broken fields"]} & {"pass", "fail"}
 
 
 def test_no_object_of_the_store_holds_any_of_it(kept: Kept) -> None:
@@ -255,7 +309,7 @@ def test_nothing_that_is_printed_holds_any_of_it(kept: Kept) -> None:
 
 
 def test_no_file_that_was_written_holds_any_of_it(kept: Kept) -> None:
-    written = [file for file in kept.root.rglob("*") if file.is_file() and file.parent.name != "in"]
+    written = [file for file in kept.root.rglob("*") if file.is_file() and not {"in", "code"} & {*file.parts}]
     assert {file.name for file in written if _found(file.read_bytes())} == set()
 
 
