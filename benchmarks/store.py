@@ -12,9 +12,9 @@ A server of PostgreSQL is no child of ours, so that its look-up is told in elaps
 fast-import` gets the same bytes as one file per record, one process and one commit per run, because each run has to
 be acknowledged; the time to make its input is not counted. Both start from an empty store. git's first import into an
 empty repository takes about a third of each later one, which is to its favour where a line has one run only. A run of
-ours is two commits, the plan before the first look and what was seen, each with two processes of git; git gets one.
-We sync as `core.fsync=all` says, git as it does by itself: neither costs CPU. Keys, stores and records are made
-before the clock starts. The locker is installed into a virtual environment in a temporary folder, from
+ours is two commits, the plan before the first look and what was seen, each with a process of git; git gets one.
+We sync as `core.fsync=all` says, git as it does by itself: neither costs CPU. Keys, stores, plans and records
+are made before the clock starts. The locker is installed into a virtual environment in a temporary folder, from
 benchmarks/auditree.txt; it is no part of Muniment. Disks sync slowly: with TMPDIR on a disk in memory the whole takes
 a fraction of the time, and the same CPU.
 """
@@ -96,8 +96,9 @@ class Bench:
         """One run, begun, finished and indexed; gives the CPU seconds of that alone."""
         self.runs += 1
         at = AT + timedelta(hours=self.runs)
+        planned = plan(self.each, at)
         with spending() as spent:
-            start = self.store.begin(plan(self.each, at), self.signer, at=at)
+            start = self.store.begin(planned, self.signer, at=at)
         records = [record(start, place, self.size) for place in range(1, self.each + 1)]
         self._tell_git([canonical(each) for each in records])
         with spending() as more:
@@ -161,7 +162,8 @@ def main() -> int:
 
 def measurements(folder: Path, rounds: int, server: str | None, *, large: bool) -> Iterator[Figure]:
     """All but the locker, the quick ones first."""
-    yield ingest(folder / "a", "ingest, runs of 1,000", 1_000, 1_000, SMALL, rounds, 2.0)
+    yield ingest(folder / "a", "ingest, one run of 1,000", 1_000, 1_000, SMALL, rounds, 2.0)
+    yield ingest(folder / "aa", "ingest, runs of 1,000", 5_000, 1_000, SMALL, rounds, 2.0)
     yield ingest(folder / "b", "ingest, runs of 100", 1_000, 100, SMALL, rounds, 1.0)
     yield ingest(folder / "c", "ingest, records of 20 KB", 300, 100, LARGE, rounds, 1.3)
     yield from whole_store(folder / "d", 1_000, rounds)
