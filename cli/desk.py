@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -126,6 +127,10 @@ def known(word: str, words: Iterable[str], noun: str) -> str:
     choices = sorted(words)
     if word in choices:
         return word
-    near = get_close_matches(word, choices, n=1)
-    mend = f"did you mean {near[0]}?" if near else f"there are: {', '.join(choices[:12])}" if choices else None
+    numbers = set(re.findall(r"\d{4,}", word))  # of a standard, which say more than its letters
+    numbered = [each for each in choices if numbers and numbers <= set(re.findall(r"\d{4,}", each))]
+    near = numbered or get_close_matches(word, choices, n=1)
+    mend = (
+        f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(choices[:12])}" if choices else None
+    )
     raise UsageError(f"unknown {noun} {word!r}", mend=mend)

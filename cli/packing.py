@@ -117,6 +117,7 @@ def pack(
     kept = desk.decide(*decided)
     _tell(made, [each.id for each in kept], as_json=as_json)
     _warn_of_nothing_masked(judged)
+    _warn_of_no_run(judged)
     return 0
 
 
@@ -126,6 +127,17 @@ def _warn_of_nothing_masked(made: "Pack") -> None:
 
     if empty := [each.name for each in (made.redaction.fields if made.redaction else ()) if not each.values]:
         talk().print(f"Nothing was found to mask in {', '.join(empty)}: is it spelt as the records have it?")
+
+
+def _warn_of_no_run(made: "Pack") -> None:
+    """Say that no run falls to the period: a pack of it says little, and a slip in the period looks the same."""
+    from muniment.cli.console import talk
+    from muniment.cli.words import day
+
+    period = made.identity.period
+    if not any(run.start.plan.planned in period for run in made.custody):
+        days = f"{day(period.start, period.zone)} to {day(period.end, period.zone)}"
+        talk().print(f"No run falls to the period, {days}: what a machine would look at is inconclusive in this pack.")
 
 
 def _sign(desk: "Desk", at: datetime, *, wanted: bool, named: bool) -> "Sign | None":

@@ -39,3 +39,14 @@ def test_a_colour_that_cannot_be_read_and_a_logo_that_is_none_are_named(muniment
     assert answer.code == 2
     assert "contrast of 2.93:1" in answer.words
     assert "'#ca5000'" in answer.words
+
+
+def test_a_period_without_runs_is_said_so_and_a_framework_is_guessed_by_its_number(muniment: Any, acme: Path) -> None:
+    words = ("-w", acme, "pack", FRAMEWORK, "--formats", "xlsx", "--draft")
+    answer = muniment(*words, "--period", "2024")
+    assert answer.code == 0
+    assert "No run falls to the period, 1 January 2024 to" in answer.words
+    muniment("-w", acme, "collect", "--all")
+    assert "No run falls" not in muniment(*words).words
+    answer = muniment("-w", acme, "pack", "iso-27001")
+    assert (answer.code, "did you mean iso-iec-27001-2022?" in answer.words) == (2, True)
