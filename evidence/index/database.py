@@ -76,7 +76,7 @@ def load(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
             for row in rows:
                 copy.write_row(row)
     else:
-        connection.exec_driver_sql(_insertion(table), list(rows))
+        connection.connection.cursor().executemany(_insertion(table), rows)
 
 
 def listed(connection: Connection, table: Table, *columns: str) -> list[Row]:
