@@ -69,9 +69,9 @@ class ConsentSettings(Settings):
     skew: str = Field(
         "0s", pattern=_DURATION, description="How far a client's clock may be off; such events are counted apart"
     )
-    mapping: Literal["plain", "ts-27560", "kantara-1.1"] = Field(
+    mapping: Literal["plain", "ts-27560", "dpv-27560", "kantara-1.1"] = Field(
         "plain",
-        description="How the acts are written: a table, records of ISO/IEC TS 27560, or receipts of Kantara 1.1",
+        description="How the acts are written: a table, records of TS 27560 or its DPV profile, Kantara's receipts",
     )
     columns: Names = Field(Names(), description="What the files call the columns, where the names differ")
     examples: int = Field(5, ge=0, le=100, description="The most examples that are recorded of each kind of violation")

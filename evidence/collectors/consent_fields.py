@@ -63,7 +63,9 @@ class FieldsSettings(Settings):
     """Where the records lie, and by what they are held."""
 
     records: Path | str = Field(description="Consent records: file, folder or pattern; JSON or JSONL")
-    mapping: Literal["ts-27560", "kantara-1.1"] = Field("ts-27560", description="By which standard they are written")
+    mapping: Literal["ts-27560", "dpv-27560", "kantara-1.1"] = Field(
+        "ts-27560", description="By which standard they are written"
+    )
     waived: dict[str, str] = Field(
         default_factory=dict, description="Fields that need not be there, each with the reason"
     )

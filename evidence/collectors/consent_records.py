@@ -1,4 +1,5 @@
-"""Consent records as standards write them, read into one shape: ISO/IEC TS 27560:2023 and Kantara receipts 1.1.
+"""Consent records as standards write them, read into one shape: ISO/IEC TS 27560:2023, its profile in the Data Privacy
+Vocabulary (dpv-27560), and Kantara receipts 1.1.
 
 A file holds one JSON object a line (`.jsonl`, `.ndjson`), or one object or a list of them (`.json`). TS 27560 names
 fields and leaves their arrangement open, so a key may be written `privacy_notice` or `privacyNotice`, and a field of
@@ -11,7 +12,7 @@ for each purpose; a withdrawal has no receipt, and must come from elsewhere.
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ import orjson
 
 from muniment.evidence.errors import InputFault
 
-KINDS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+KINDS = {".json": "json", ".jsonld": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 _GIVEN = {"given", "consentgiven", "renewed", "consentrenewed", "renewedconsentgiven"}
 _ENDED = {
@@ -47,8 +48,9 @@ def records(file: Path, standard: str) -> Iterator[tuple[int, Record]]:
     Raises:
         InputFault: `consent.unreadable`, with the place of the first that is no JSON object.
     """
-    shaped = _kantara if standard == "kantara-1.1" else _ts_27560
-    for place, value in enumerate(_values(file), 1):
+    shaped = {"kantara-1.1": _kantara, "dpv-27560": from_dpv}.get(standard, _ts_27560)
+    values = _values(file)
+    for place, value in enumerate(nodes(values) if standard == "dpv-27560" else values, 1):
         if not isinstance(value, dict):
             raise _unreadable(file, place)
         yield place, shaped(value)
@@ -108,6 +110,90 @@ def _ts_27560(value: dict[str, Any]) -> Record:
     return Record(for_all, tuple({**for_all, **each} for each in purposes), each_event or alone)
 
 
+def nodes(values: Iterable[Any]) -> Iterator[Any]:
+    """The consent records of documents in JSON-LD: each document, or those of its graph."""
+    for value in values:
+        if isinstance(value, dict) and isinstance(graph := value.get("@graph"), list):
+            yield from (each for each in graph if isinstance(each, dict) and "ConsentRecord" in _terms(each))
+        else:
+            yield value
+
+
+def from_dpv(value: dict[str, Any]) -> Record:
+    """The same nouns for what the profile dpv-27560 says; terms count by their last part, whatever their prefix."""
+    fields = _translated(value)
+    events = tuple(_dpv_event(each, fields) for term in _DPV_EVENTS for each in _listed(_term(value, term)))
+    processes = [each for each in _listed(fields.pop("process", None)) if isinstance(each, dict)]
+    for_all = {key: each for key, each in fields.items() if key not in ("purpose", *_EVENT_FIELDS)} | _notice(value)
+    purposes = [
+        {**for_all, **_translated(process), **_storage(process), "purpose": purpose}
+        for process in (processes or [value])
+        for purpose in _listed(_term(process, "hasPurpose"))
+    ]
+    return Record(for_all, tuple(purposes), tuple(each for each in events if each))
+
+
+def _notice(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The version of the notice that was shown, or its id, and its language."""
+    notice = next(iter(_listed(_term(value, "hasNotice"))), None)
+    if not isinstance(notice, dict):
+        return {}
+    version, language = _term(notice, "hasVersion") or _plain(notice), _term(notice, "language")
+    return {"privacy_notice": version} | ({"language": language} if language else {})
+
+
+def _storage(process: Mapping[str, Any]) -> dict[str, Any]:
+    """Where data are kept and for how long: both are conditions of storage."""
+    found = [each for each in _listed(_term(process, "hasStorageCondition")) if isinstance(each, dict)]
+    named = {"hasLocation": "storage_locations", "hasDuration": "retention_period"}
+    return {named[key]: said for each in found for key in named if (said := _term(each, key)) is not None}
+
+
+def _dpv_event(said: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A status of consent, an object or a term alone, which was so at the record's own time; empty if it is neither."""
+    if not isinstance(said, dict):
+        said = {"@type": said}
+    known = {**{key: record[key] for key in _EVENT_FIELDS if key in record}, **_translated(said)}
+    terms = _terms(said)
+    state = next((term for term in terms if term.lower() in _GIVEN | _ENDED | _NOTHING), None)
+    if state is None and not any(key in known for key in ("event_time", "entity_id")):
+        return {}
+    kinds = [term for term in terms if term != state]
+    duration = known.get("validity_duration")
+    return {
+        **known,
+        "event_state": state or next(iter(terms), ""),
+        "event_type": kinds[0] if kinds else known.get("event_type"),
+        **({"validity_duration": f"PT{duration}S" if duration else None} if isinstance(duration, int) else {}),
+    }
+
+
+def _translated(value: Mapping[str, Any]) -> dict[str, Any]:
+    named = {_last(key): each for key, each in value.items()}
+    return {_DPV[key]: _plain(each) for key, each in named.items() if key in _DPV}
+
+
+def _term(value: Mapping[str, Any], name: str) -> Any:
+    return next((each for key, each in value.items() if _last(key) == name), None)
+
+
+def _terms(value: Mapping[str, Any]) -> list[str]:
+    """What a node is, by the last part of each term."""
+    return [_last(str(each)) for key in ("@type", "type", "@id") for each in _listed(value.get(key))]
+
+
+def _last(term: str) -> str:
+    return re.split(r"[#/:]", term)[-1]
+
+
+def _plain(value: Any) -> Any:
+    """The value of a typed literal; the identifier of a node that has one."""
+    if isinstance(value, dict):
+        found = next((each for key, each in value.items() if key == "@value" or _last(key) == "identifier"), None)
+        return value if found is None else found
+    return value
+
+
 def _kantara(value: dict[str, Any]) -> Record:
     """The same nouns for what a receipt says; a time is a number of seconds since 1970."""
     named = {_KANTARA.get(key, key): each for key, each in value.items()}
@@ -134,6 +220,32 @@ _KANTARA = {
     "piiCategory": "pii_information",
     "termination": "retention_period",
     "thirdPartyDisclosure": "recipient_third_parties",
+}
+_DPV_EVENTS = ("hasConsentStatus", "hasPart")
+_DPV = {
+    "conformsTo": "schema_version",
+    "identifier": "record_id",
+    "hasIdentifier": "record_id",
+    "hasDataSubject": "pii_principal_id",
+    "hasNotice": "privacy_notice",
+    "language": "language",
+    "hasProcess": "process",
+    "hasPurpose": "purpose",
+    "hasPersonalData": "pii_information",
+    "hasDataController": "pii_controllers",
+    "hasDataSource": "collection_method",
+    "hasJurisdiction": "jurisdiction",
+    "hasRecipient": "recipient_third_parties",
+    "hasWithdrawalMethod": "withdrawal_method",
+    "hasConsentControl": "withdrawal_method",
+    "isIndicatedAtTime": "event_time",
+    "isIndicationTime": "event_time",
+    "date": "event_time",
+    "hasDuration": "validity_duration",
+    "isIndicatedBy": "entity_id",
+    "hasEntity": "entity_id",
+    "hasIndicationMethod": "event_type",
+    "hasLegalBasis": "event_type",
 }
 _SYNONYMS = {
     "storage_location": "storage_locations",

@@ -67,6 +67,37 @@ RECEIPT: dict[str, Any] = {
     "sensitive": False,
 }
 
+LINKED: dict[str, Any] = {
+    "@context": {"dpv": "https://w3id.org/dpv#", "dct": "http://purl.org/dc/terms/"},
+    "@id": "https://acme.example/consents/r-1",
+    "@type": "dpv:ConsentRecord",
+    "dct:conformsTo": "https://w3id.org/dpv/schema/dpv-27560#record",
+    "dct:identifier": "r-1",
+    "dpv:hasDataSubject": {"@id": "urn:acme:s", "@type": "dpv:Consumer", "dct:identifier": "s"},
+    "dpv:hasDataController": "ex:Acme",
+    "dpv:hasJurisdiction": ["loc:FR"],
+    "dpv:hasNotice": {"@id": "https://acme.example/notice", "dct:hasVersion": "1", "dct:language": "fr"},
+    "dpv:hasProcess": [
+        {
+            "@type": "dpv:Process",
+            "dpv:hasPurpose": "p",
+            "dpv:hasPersonalData": {"@type": "pd:DeviceUsage"},
+            "dpv:hasDataSource": "dpv:DataSubject",
+            "dpv:hasRecipient": [],
+            "dpv:hasConsentControl": "https://acme.example/withdraw",
+            "dpv:hasStorageCondition": [{"dpv:hasLocation": "loc:FR"}, {"dpv:hasDuration": "P13M"}],
+        }
+    ],
+    "dpv:hasConsentStatus": [
+        {
+            "@type": ["dpv:ConsentGiven", "dpv:ExplicitlyExpressedConsent"],
+            "dpv:isIndicatedAtTime": {"@type": "xsd:dateTime", "@value": "2020-02-01T00:00:00Z"},
+            "dpv:isIndicatedBy": "urn:acme:s",
+            "dpv:hasDuration": "P6M",
+        }
+    ],
+}
+
 
 def changed(record: dict[str, Any], *path: Any, to: Any = None) -> dict[str, Any]:
     """A copy in which the value at a path is another one, or gone."""
@@ -239,6 +270,37 @@ def test_what_is_no_record_is_refused_with_its_place(bench: Any, line: str) -> N
         assert (caught.value.cause, caught.value.where) == ("consent.unreadable", f"{file}: row 2")
 
 
+def test_a_record_of_the_data_privacy_vocabulary_is_read_as_one_of_ts_27560(tmp_path: Path) -> None:
+    theirs, ours = put(tmp_path / "a.jsonl", [LINKED]), put(tmp_path / "b.jsonl", [RECORD])
+    assert list(acts(theirs, "dpv-27560")) == list(acts(ours, "ts-27560"))
+
+
+def test_whole_terms_a_graph_and_seconds_say_the_same_as_prefixes(tmp_path: Path) -> None:
+    text = json.dumps(LINKED).replace("dpv:", "https://w3id.org/dpv#").replace("dct:", "http://purl.org/dc/terms/")
+    graph = {"@graph": [{"@id": "ex:Acme", "@type": "dpv:DataController"}, json.loads(text)]}
+    (tmp_path / "a.jsonld").write_text(json.dumps(graph))
+    (tmp_path / "b.jsonld").write_text(json.dumps(LINKED))
+    found = list(acts(tmp_path / "a.jsonld", "dpv-27560"))
+    assert found == list(acts(tmp_path / "b.jsonld", "dpv-27560"))
+    seconds = changed(LINKED, "dpv:hasConsentStatus", 0, "dpv:hasDuration", to=60)
+    assert [each["expires_at"] for each in acts(put(tmp_path / "c.jsonl", [seconds]), "dpv-27560")] == [
+        "2020-02-01T00:01:00+00:00"
+    ]
+
+
+def test_a_withdrawal_in_the_vocabulary_ends_the_consent(bench: Any) -> None:
+    ended = {"@type": "dpv:ConsentWithdrawn", "dpv:isIndicatedAtTime": "2020-03-01T00:00:00Z"}
+    both = changed(LINKED, "dpv:hasConsentStatus", to=[*LINKED["dpv:hasConsentStatus"], ended])
+    assert codes(bench, [both], "2020-02-15T00:00:00Z", mapping="dpv-27560")[1] == ()
+    assert codes(bench, [both], "2020-03-15T00:00:00Z", mapping="dpv-27560")[1] == ("consent.withdrawn",)
+
+
+@pytest.mark.parametrize("status", ["dpv:ConsentSomething", {"@type": "x:Maybe", "dct:date": "2020-02-01T00:00:00Z"}])
+def test_a_status_that_the_vocabulary_does_not_have_is_refused_or_no_act(tmp_path: Path, status: Any) -> None:
+    record = changed(LINKED, "dpv:hasConsentStatus", to=status)
+    assert not [each for each in acts(put(tmp_path / "a.jsonl", [record]), "dpv-27560") if each["action"] == "given"]
+
+
 def fields(records: list[Any], *, file: Path, **settings: Any) -> tuple[FieldsFacts, Verdict]:
     """Look at the fields of records, and judge the facts as a record gives them back."""
     if records:
@@ -256,6 +318,8 @@ def test_whole_records_pass(tmp_path: Path) -> None:
     assert (verdict.status, verdict.codes) == (Status.PASS, ())
     assert verdict.message == "2 records say all 19 things that ts-27560 asks for."
     assert (facts.records, facts.whole) == (2, 2)
+    _, verdict = fields([LINKED], file=tmp_path / "l.json", mapping="dpv-27560")
+    assert verdict.message == "1 record says all 19 things that dpv-27560 asks for."
     _, verdict = fields([RECEIPT], file=tmp_path / "k.json", mapping="kantara-1.1")
     assert verdict.message == "1 record says all 14 things that kantara-1.1 asks for."
 
