@@ -118,7 +118,7 @@ def _svg(data: bytes, where: str) -> Logo:
         raise too_large(where, f"it has more than {_MOST_ELEMENTS:,} elements")
     _no_chains(root, where)
     kept = _redrawn(root, where, 1)
-    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("svg", _SVG)  # for the whole process: none at all would hide a document's title
     return Logo("logo.svg", "image/svg+xml", ElementTree.tostring(kept))
 
 

@@ -20,8 +20,6 @@ LONGEST = 150  # rows of a table that is not cut
 BLOCK = 90  # rows of a block
 SHEETS = 12  # unchecked controls or findings, of which several stand on a page
 
-ElementTree.register_namespace("svg", "http://www.w3.org/2000/svg")
-
 
 @dataclass(frozen=True)
 class Part:
@@ -65,7 +63,7 @@ def taken_apart(xhtml: str) -> Parts:
             groups.append([section])
     parts = [part for group in groups for part in _group(group)]
     return Parts(
-        root, _document(root, front), tuple(Part(_heading(each), _text(_document(root, each))) for each in parts)
+        root, _document(root, front), tuple(Part(_heading(each), written(_document(root, each))) for each in parts)
     )
 
 
@@ -75,7 +73,7 @@ def numbered(front: Element, pages: Mapping[str, int]) -> str:
         page = pages.get(link.get("href", "").removeprefix(INSIDE))
         if page is not None:
             link.set("data-page", str(page))
-    return _text(front)
+    return written(front)
 
 
 def _marked(root: Element) -> None:
@@ -158,7 +156,9 @@ def _document(root: Element, content: list[Element]) -> Element:
     return html
 
 
-def _text(root: Element) -> str:
+def written(root: Element) -> str:
+    """The markup of a document or of a part of it."""
+    ElementTree.register_namespace("svg", "http://www.w3.org/2000/svg")  # whatever others have it called
     return ElementTree.tostring(root, encoding="unicode")
 
 

@@ -12,12 +12,11 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
 
 from muniment.exports.fragment import Fragment, packed, unpacked
 from muniment.exports.html import Page
 from muniment.exports.kept import Kept, key
-from muniment.exports.parts import Part, numbered, taken_apart
+from muniment.exports.parts import Part, numbered, taken_apart, written
 from muniment.exports.workers import drawn_by_workers, usual_workers
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def render_pdf(
     tell("pages", 0, count.pages)
     furniture = _furniture(engine, page, parts.root.get("lang", "en"))
     pdf = pydyf.PDF()
-    profile = engine.describe(pdf, ElementTree.tostring(parts.root, encoding="unicode"))
+    profile = engine.describe(pdf, written(parts.root))
     fonts = engine.embed_fonts(pdf, (front, *body, *([furniture.fragment] if furniture else [])))
     shared = Shared(fonts, colours(pdf, profile), profile)
     merge(pdf, front, body, furniture, shared, lambda done: tell("pages", done, count.pages))

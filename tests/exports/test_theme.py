@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 
+import pikepdf
 import pytest
 from pydantic import ValidationError
 
@@ -15,6 +17,7 @@ from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
 from muniment.exports.logo import logo
 from muniment.exports.model import Theme
+from muniment.exports.write import pack_bytes
 
 DRAWING = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 30 10"><rect width="9" height="9" fill="#123"/></svg>'
 REFUSED = [("#ff6600", "2.93", "#ca5000"), ("#ffffff", "1.00", "#767676")]
@@ -50,6 +53,15 @@ def test_colours_and_logo_are_on_the_pages_and_the_logo_changes_the_id(small) ->
     assert '<img src="muniment:logo.svg" alt="Example Phone Co."/>' in page.xhtml
     assert page.resources["logo.svg"] == ("image/svg+xml", theme.logo.data)
     assert pack.identity.id != small.pack().identity.id
+
+
+def test_a_drawing_as_logo_leaves_the_pack_its_title(small) -> None:
+    """The names of namespaces hold for a whole process: one that is taken for a drawing could hide the title."""
+    pack = small.pack(theme=Theme(logo=logo(DRAWING, "logo.svg")))
+    data, _ = pack_bytes(pack, small.signer)
+    with pikepdf.open(BytesIO(data)) as pdf, pdf.open_metadata() as metadata:
+        assert metadata["dc:title"].endswith(pack.identity.id)
+        assert str(pdf.docinfo["/Title"]) == metadata["dc:title"]
 
 
 def test_without_a_theme_the_manifest_is_as_before() -> None:

@@ -90,9 +90,7 @@ def test_a_checkpoint_that_nobody_signed_is_not_taken(grown: Any) -> None:
 def test_a_timestamp_over_a_head_from_before_is_held_against_it(grown: Any, three_runs: Any) -> None:
     """The token is none, which is told as such; that its checkpoint is not known would be another fault."""
     early = Store.open(grown.path).history()[2].size
-    keep = grown.path / "anchors"
-    keep.mkdir(exist_ok=True)
-    (keep / f"{early}.tsr").write_bytes(b"not a token")
-    grown.run(number=5)
+    path, page = f"anchors/2026/11/24/{early}.tsr", {"later/1.json": [b'{"schema":"muniment.later/1"}']}
+    grown.forge("later/1.dsse.json", page, files={path: b"not a token"})
     report = verify_store(grown.path, grown.trust, since=grown.kept)
     assert [fault.code for fault in report.faults] == ["anchor.malformed"]
