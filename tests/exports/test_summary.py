@@ -1,11 +1,11 @@
-"""The executive summary is one page, also where a framework has many themes and much went wrong."""
+"""The executive summary and the page on how to verify are one page each, also in French and where much went wrong."""
 
 import re
 from dataclasses import replace
 
 from muniment.evidence import Errored, failed, passed
 from muniment.exports.fonts import glyphs
-from muniment.exports.html import render
+from muniment.exports.html import Page, render
 from muniment.exports.pdf import render_pdf
 
 
@@ -18,7 +18,7 @@ def badly(task, week):
     return passed(f"{task.subject} is as it should be.")
 
 
-def test_the_summary_of_sixteen_themes_is_one_page(sampled) -> None:
+def test_the_summary_of_sixteen_themes_and_how_to_verify_are_one_page_each(sampled) -> None:
     made = sampled(badly, weeks=8, framework="iso-iec-27701-2025")
     pack = made.pack()
     assert len(pack.summary.heat.rows) == 16
@@ -29,7 +29,12 @@ def test_the_summary_of_sixteen_themes_is_one_page(sampled) -> None:
     pack = replace(pack, gaps=(*(first,) * 12, *rest), summary=replace(pack.summary, mended=(finding,) * 12))
     french = replace(pack, identity=replace(pack.identity, language="fr"))  # its words are the longer ones
     page = render(french, glyphs())
-    (summary,) = re.findall(r'<section class="summary">.*?</section>', page.xhtml, re.DOTALL)
-    alone = "<body>" + re.sub(r' href="#[^"]*"', "", summary) + "</body>"
+    assert (pages_of(page, "summary"), pages_of(page, "reading")) == (1, 1)
+
+
+def pages_of(page: Page, name: str) -> int:
+    """How many pages a section takes by itself."""
+    (section,) = re.findall(rf'<section class="{name}">.*?</section>', page.xhtml, re.DOTALL)
+    alone = "<body>" + re.sub(r' href="#[^"]*"', "", section) + "</body>"
     xhtml = re.sub(r"<body>.*</body>", lambda _: alone, page.xhtml, flags=re.DOTALL)
-    assert render_pdf(replace(page, xhtml=xhtml), pack.identity.id, lambda *_: None).pages == 1
+    return render_pdf(replace(page, xhtml=xhtml), "PACK-2026-1", lambda *_: None).pages
