@@ -10,7 +10,24 @@ if TYPE_CHECKING:
     from muniment.evidence.store.proposal import Proposal
 
 
-def proposed(proposal: "Proposal", signers: "Sequence[Signer]", path: Path, *, as_json: bool) -> int:
+def proposed_or_stored(
+    desk: "Desk",
+    proposal: "Proposal",
+    signers: "Sequence[Signer]",
+    writer: "Signer",
+    *,
+    propose: Path | None,
+    destroy: bool = False,
+    to: str | None = None,
+    as_json: bool,
+) -> int:
+    """Write the change to the file where one is named, for others to sign; else store it, as `stored` does."""
+    if propose:
+        return _proposed(proposal, signers, propose, as_json=as_json)
+    return stored(desk, proposal, signers, writer, destroy=destroy, to=to, as_json=as_json)
+
+
+def _proposed(proposal: "Proposal", signers: "Sequence[Signer]", path: Path, *, as_json: bool) -> int:
     """Write the change with the signatures of this machine, for others to sign."""
     from muniment.cli.console import print_json, result
     from muniment.evidence import UsageError

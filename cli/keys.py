@@ -76,7 +76,7 @@ def rotate(
 ) -> int:
     """Put a new key in the place of the one that signs now. Both sign the change."""
     from muniment.cli.desk import desk_of
-    from muniment.cli.key_changes import new_beside, new_key, proposed, stored
+    from muniment.cli.key_changes import new_beside, new_key, proposed_or_stored
     from muniment.evidence import UsageError
     from muniment.evidence.store import rotation
     from muniment.evidence.store.keyring import signer_at
@@ -103,9 +103,7 @@ def rotate(
         about=(new.fingerprint, old.fingerprint),
     )
     signers = [old, new, *_others(desk, with_)]
-    if propose:
-        return proposed(proposal, signers, propose, as_json=as_json)
-    return stored(desk, proposal, signers, new, destroy=destroy, to=to, as_json=as_json)
+    return proposed_or_stored(desk, proposal, signers, new, propose=propose, destroy=destroy, to=to, as_json=as_json)
 
 
 @keys_app.command()
@@ -127,7 +125,7 @@ def add(
 ) -> int:
     """Let a further key sign. It signs the change itself, so that nobody names a key that he does not hold."""
     from muniment.cli.desk import desk_of, known
-    from muniment.cli.key_changes import proposed, stored
+    from muniment.cli.key_changes import proposed_or_stored
     from muniment.evidence.store import rotation
     from muniment.evidence.store.keyring import signer_at
     from muniment.evidence.store.proposal import Proposal
@@ -147,9 +145,7 @@ def add(
         about=(new.fingerprint,),
     )
     signers = [desk.signer, *([] if key.startswith("public:") and propose else [new]), *_others(desk, with_)]
-    if propose:
-        return proposed(proposal, signers, propose, as_json=as_json)
-    return stored(desk, proposal, signers, desk.signer, as_json=as_json)
+    return proposed_or_stored(desk, proposal, signers, desk.signer, propose=propose, as_json=as_json)
 
 
 @keys_app.command()
@@ -169,7 +165,7 @@ def revoke(
 ) -> int:
     """Revoke a key that was lost or stolen. Another key signs that; put one in its place first."""
     from muniment.cli.desk import desk_of
-    from muniment.cli.key_changes import proposed, stored
+    from muniment.cli.key_changes import proposed_or_stored
     from muniment.cli.reading import instant
     from muniment.evidence import UsageError
     from muniment.evidence.store import rotation
@@ -193,9 +189,7 @@ def revoke(
         about=(fingerprint,),
     )
     signers = [desk.signer, *_others(desk, with_)]
-    if propose:
-        return proposed(proposal, signers, propose, as_json=as_json)
-    return stored(desk, proposal, signers, desk.signer, as_json=as_json)
+    return proposed_or_stored(desk, proposal, signers, desk.signer, propose=propose, as_json=as_json)
 
 
 @keys_app.command()
