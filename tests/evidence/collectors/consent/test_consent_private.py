@@ -62,7 +62,7 @@ def test_tables_leave_no_trace_of_a_person(bench: Any, kind: str) -> None:
         assert_nobody(broken)
 
 
-@pytest.mark.parametrize("standard", ["ts-27560", "kantara-1.1"])
+@pytest.mark.parametrize("standard", ["ts-27560", "dpv-27560", "kantara-1.1"])
 def test_records_leave_no_trace_of_a_person(bench: Any, standard: str) -> None:
     settings = bench.write(*rows(bench)) | {"mapping": standard}
     made = {
@@ -70,6 +70,15 @@ def test_records_leave_no_trace_of_a_person(bench: Any, standard: str) -> None:
             "record": {"record_id": who, "pii_principal_id": who},
             "pii_processing": {"privacy_notice": "1", "purposes": [{"purpose": "p", "pii_controllers": list(PLANTED)}]},
             "events": [{"event_time": when, "event_state": "given", "entity_id": who}],
+        },
+        "dpv-27560": lambda who, when: {
+            "@id": f"urn:{who}",
+            "@type": "dpv:ConsentRecord",
+            "dct:identifier": who,
+            "dpv:hasDataSubject": {"@id": f"urn:{who}", "dct:identifier": who},
+            "dpv:hasNotice": {"@id": who, "dct:hasVersion": "1"},
+            "dpv:hasProcess": {"dpv:hasPurpose": "p", "dpv:hasPersonalData": {"rdf:value": who}},
+            "dpv:hasConsentStatus": {"@type": "dpv:ConsentGiven", "dpv:isIndicatedAtTime": when},
         },
         "kantara-1.1": lambda who, when: {
             "consentReceiptID": who,
