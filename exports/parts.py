@@ -31,9 +31,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """A document in parts: its head, what stands before the first section, and the rest in order."""
+    """A document in parts: what only its head says, what stands before the first section, and the rest in order."""
 
-    root: Element
+    head: Element
     front: Element
     body: tuple[Part, ...]
 
@@ -53,7 +53,7 @@ def taken_apart(xhtml: str) -> Parts:
     _marked(root)
     body = root.find("body")
     if body is None or not any(_class(each) in FRONT for each in body):
-        return Parts(root, root, ())
+        return Parts(_headed(root), root, ())
     front = [each for each in body if _class(each) in FRONT]
     groups: list[list[Element]] = []
     for section in (each for each in body if _class(each) not in FRONT):
@@ -62,9 +62,8 @@ def taken_apart(xhtml: str) -> Parts:
         else:
             groups.append([section])
     parts = [part for group in groups for part in _group(group)]
-    return Parts(
-        root, _document(root, front), tuple(Part(_heading(each), written(_document(root, each))) for each in parts)
-    )
+    drawn = tuple(Part(_heading(each), written(_document(root, each))) for each in parts)
+    return Parts(_headed(root), _document(root, front), drawn)
 
 
 def numbered(front: Element, pages: Mapping[str, int]) -> str:
@@ -146,6 +145,13 @@ def _empty(element: Element) -> Element:
     made = Element(element.tag, dict(element.attrib))
     made.text = element.text
     return made
+
+
+def _headed(root: Element) -> Element:
+    """The document without its body."""
+    html = Element("html", dict(root.attrib))
+    html.extend(root.findall("head"))
+    return html
 
 
 def _document(root: Element, content: list[Element]) -> Element:
