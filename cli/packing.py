@@ -81,6 +81,9 @@ def pack(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Draw every page anew, and keep none for the next time.")
     ] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Build it although no run falls to the period; it says so.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Build the audit pack of a framework over a period."""
@@ -88,6 +91,7 @@ def pack(
     from muniment.cli.console import bar
     from muniment.cli.deciding import handed_over, pack_built, person
     from muniment.cli.desk import desk_of, known
+    from muniment.cli.pack_period import pack_period, refuse_without_runs
     from muniment.evidence import UsageError
     from muniment.exports.languages import COMPLETE, PREPARED
 
@@ -106,11 +110,13 @@ def pack(
     options |= {"--audience": audience if audience != "auditor" else None}
     words = _command(framework, options, draft=draft)
     mark = "DRAFT" if draft else _mark(desk)
-    asked = Request(chosen, _period(desk, period, at), at, version, mark, words, language, before, audience)
+    asked = Request(chosen, pack_period(desk, period, at), at, version, mark, words, language, before, audience)
     signs = _sign(desk, at, wanted=not draft if sign is None else sign, named=bool(sign))
     with bar("Building the pack") as shown:
         told = _in(shown)
         judged = judge(desk, asked, told)
+        if not allow_empty:
+            refuse_without_runs(desk, judged)
         made = write(desk, judged, output, told, forms, signs, None if no_cache else _drawn_before())
     decided = [] if draft else [pack_built(desk, judged, made)]
     decided += [handed_over(desk, judged.identity.id, receiver, made)] if receiver else []
@@ -130,14 +136,12 @@ def _warn_of_nothing_masked(made: "Pack") -> None:
 
 
 def _warn_of_no_run(made: "Pack") -> None:
-    """Say that no run falls to the period: a pack of it says little, and a slip in the period looks the same."""
+    """Say that no run falls to the period, where such a pack was asked for."""
     from muniment.cli.console import talk
-    from muniment.cli.words import day
+    from muniment.cli.pack_period import has_runs, no_runs
 
-    period = made.identity.period
-    if not any(run.start.plan.planned in period for run in made.custody):
-        days = f"{day(period.start, period.zone)} to {day(period.end, period.zone)}"
-        talk().print(f"No run falls to the period, {days}: what a machine would look at is inconclusive in this pack.")
+    if not has_runs(made):
+        talk().print(f"{no_runs(made)}: what a machine would look at is inconclusive in this pack.")
 
 
 def _sign(desk: "Desk", at: datetime, *, wanted: bool, named: bool) -> "Sign | None":
@@ -354,25 +358,6 @@ def _framework(desk: "Desk", name: str) -> "Framework":
 
     frameworks = desk.workspace.frameworks
     return frameworks[known(name, frameworks, "framework")]
-
-
-def _period(desk: "Desk", text: str | None, at: datetime) -> "Period":
-    """The period that was asked for, the workspace's, or this year.
-
-    Raises:
-        UsageError: it has not begun: there is nothing to hand over.
-    """
-    from muniment.cli.reading import period_of
-    from muniment.cli.words import day
-    from muniment.evidence import UsageError
-
-    period = period_of(desk, text, at)
-    if period.start > at:
-        raise UsageError(
-            f"the period begins on {day(period.start, period.zone)}, which is still to come",
-            mend="ask for a period that has begun, such as --period " + str(at.year),
-        )
-    return period
 
 
 def _codes(desk: "Desk") -> "dict[str, Code]":

@@ -12,7 +12,7 @@ def settings(acme: Path, text: str) -> None:
 
 
 def test_a_pack_is_redacted_only_where_something_is_declared(muniment: Any, acme: Path) -> None:
-    words = ("-w", acme, "pack", FRAMEWORK, "--formats", "xlsx", "--audience")
+    words = ("-w", acme, "pack", FRAMEWORK, "--allow-empty", "--formats", "xlsx", "--audience")
     answer = muniment(*words, "redacted", "--json")
     assert (answer.code, answer.json["error"]["code"]) == (2, "redaction.nothing")
     settings(acme, "  masked: [facts.no_such_field]\n")
@@ -41,12 +41,25 @@ def test_a_colour_that_cannot_be_read_and_a_logo_that_is_none_are_named(muniment
     assert "'#ca5000'" in answer.words
 
 
-def test_a_period_without_runs_is_said_so_and_a_framework_is_guessed_by_its_number(muniment: Any, acme: Path) -> None:
-    words = ("-w", acme, "pack", FRAMEWORK, "--formats", "xlsx", "--draft")
-    answer = muniment(*words, "--period", "2024")
-    assert answer.code == 0
-    assert "No run falls to the period, 1 January 2024 to" in answer.words
-    muniment("-w", acme, "collect", "--all")
-    assert "No run falls" not in muniment(*words).words
+def test_a_framework_is_guessed_by_its_number(muniment: Any, acme: Path) -> None:
     answer = muniment("-w", acme, "pack", "iso-27001")
     assert (answer.code, "did you mean iso-iec-27001-2022?" in answer.words) == (2, True)
+
+
+def test_no_pack_is_built_of_a_period_without_runs_unless_it_is_asked_for(muniment: Any, small_acme: Path) -> None:
+    words = ("-w", small_acme, "pack", "trustarc-truste", "--formats", "xlsx")
+    answer = muniment(*words)
+    assert (answer.code, "the store has no run yet" in answer.words) == (2, True)
+    muniment("-w", small_acme, "collect", "--all")
+    answer = muniment(*words, "--period", "2024", "--json")
+    assert (answer.code, answer.json["error"]["code"]) == (2, "pack.no_runs")
+    assert (
+        "1 January 2024 to 31 December 2024 (Europe/Paris): the store has 1 run, on" in answer.json["error"]["message"]
+    )
+    assert "--allow-empty" in answer.json["error"]["hint"]
+    assert not (small_acme / "packs").exists()
+    assert muniment("-w", small_acme, "log", "--kind", "pack.built", "--json").json["decisions"] == []
+    answer = muniment(*words, "--period", "2024", "--allow-empty")
+    assert (answer.code, "No run falls to the period" in answer.words) == (0, True)
+    answer = muniment(*words)
+    assert (answer.code, "No run falls" in answer.words) == (0, False)
