@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from _pytest.terminal import TerminalReporter
 from muniment.evidence.store import Store, verify_store
 
 _HERE = Path(__file__).parent
+_PATIENCE = 300.0  # seconds; a machine that is busy is waited for, what never comes is not
 _COUNTS = pytest.StashKey[dict[str, "Count"]]()
 _LEFT_OUT = pytest.StashKey[str]()
 
@@ -112,6 +114,15 @@ class Writer:
         os.write(opened, b".")
         os.close(opened)
 
+    def until(self, runs: int) -> None:
+        """Wait until so many runs are acknowledged; AssertionError where it ends before, or does not come so far."""
+        patience, over = time.monotonic() + _PATIENCE, False
+        while len(self.acknowledged()) < runs:
+            assert not over, self.complaints()
+            assert time.monotonic() < patience, "the writer does not get on"
+            time.sleep(0.001)
+            over = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] in "ZX"
+
     def kill(self, *, alone: bool = False) -> None:
         """SIGKILL, to it alone or to git below it as well."""
         with contextlib.suppress(ProcessLookupError):  # it was faster
@@ -120,7 +131,7 @@ class Writer:
     def pause(self) -> None:
         """Stop it and git below it, and wait until they stand still: a signal does not end a sync that is under way."""
         os.killpg(self.pid, signal.SIGSTOP)
-        patience = time.monotonic() + 120  # a disk that is busy is waited for, a process that never stops is not
+        patience = time.monotonic() + _PATIENCE
         while not self._stands_still():
             assert time.monotonic() < patience, "a process of the writer does not stand still"
             time.sleep(0.001)
@@ -129,9 +140,9 @@ class Writer:
         """Let them go on."""
         os.killpg(self.pid, signal.SIGCONT)
 
-    def wait(self) -> int:
+    def wait(self, patience: float = _PATIENCE) -> int:
         """Its exit status: 0, 3 for an error of ours, 4 for another, -9 where it was killed."""
-        return self._nursery.ask(wait=self.pid)
+        return self._nursery.ask(patience, wait=self.pid)
 
     def _stands_still(self) -> bool:
         """Whether each process of its group is stopped or ended, or waits for a child that was stopped at its birth."""
@@ -155,11 +166,16 @@ class Nursery:
         command = [sys.executable, _HERE / "nursery.py"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(self, **question: Any) -> int:
-        """The answer to one line."""
+    def ask(self, patience: float = _PATIENCE, **question: Any) -> int:
+        """The answer to one line; who is waited for longer than so many seconds is killed, and the test fails."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
+        if not select.select([self.process.stdout], [], [], patience)[0]:
+            if "wait" in question:
+                os.killpg(question["wait"], signal.SIGKILL)
+            self.process.kill()
+            pytest.fail(f"no answer in {patience:.0f} s to {question}")
         return int(self.process.stdout.readline())
 
     def writer(

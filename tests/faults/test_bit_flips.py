@@ -21,7 +21,7 @@ def test_a_flipped_bit_of_the_store_is_reported_and_gives_no_wrong_record(
     files = [path for path in (work / "objects" / "pack").iterdir() if path.suffix in (".pack", ".idx")]
     files.append(work / "refs" / "heads" / "evidence")
     chance = random.Random(7)
-    for _ in range(times(100, 5_000)):
+    for _ in range(times(200, 5_000)):
         file = chance.choice(files)
         whole = file.read_bytes()
         at, bit = chance.randrange(len(whole)), chance.randrange(8)
@@ -50,7 +50,7 @@ def test_a_flipped_bit_of_sqlite_is_reported_where_it_changes_a_row(
     connection.close()
     whole, rows = path.read_bytes(), _rows(path)
     chance = random.Random(8)
-    for _ in range(times(100, 2_000)):
+    for _ in range(times(200, 2_000)):
         at, bit = chance.randrange(len(whole)), chance.randrange(8)
         bent = bytearray(whole)
         bent[at] ^= 1 << bit

@@ -5,17 +5,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 
+
+@pytest.mark.parametrize("part", range(4))
 def test_writers_killed_at_random_moments_lose_nothing(
-    bench: Any, nursery: Any, whole: Any, count: Any, times: Any, tmp_path: Path
+    part: int, bench: Any, nursery: Any, whole: Any, count: Any, times: Any, tmp_path: Path
 ) -> None:
-    chance, acknowledged, number = random.Random(9), list[int](), 1
-    for round_ in range(times(40, 1_000)):
+    chance, acknowledged, number = random.Random(part), list[int](), 1
+    rounds = times(25, 250)
+    for round_ in range(rounds):
         told = tmp_path / f"told-{round_}"
         writer = nursery.writer(bench.path, bench.key_path, told, first=number, count=1_000)
         runs = chance.randrange(3)
-        while len(writer.acknowledged()) < runs:
-            time.sleep(0.001)
+        writer.until(runs)
         time.sleep(chance.random() * 0.04)  # about a run more: nothing depends on how far it came
         writer.kill(alone=round_ % 2 == 0)
         assert writer.wait() == -9
@@ -30,5 +33,5 @@ def test_writers_killed_at_random_moments_lose_nothing(
         if round_ % 20 == 19:
             whole(bench.path, bench.trust, [], count)
     whole(bench.path, bench.trust, acknowledged, count)
-    assert len(set(acknowledged)) == len(acknowledged) >= 40
+    assert len(set(acknowledged)) == len(acknowledged) >= rounds
     assert bench.verify().open_runs == ()
