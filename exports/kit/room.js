@@ -49,6 +49,7 @@ const WORDS = {
     all: "all",
     good: "✓ Every record is in the signed log, unaltered.",
     bad: "✗ Faults: ",
+    continued: (pack, root) => ` The log of the earlier pack ${pack} is the beginning of this one: compare its root, ${root}, with what that pack prints.`,
     own: "The key was taken from this page itself: compare it with what you were told, and enter it above. Key: ",
     limits: "This does not show that the key was in the right hands, or what the true time was.",
     shown: (n, all) => `${n} of ${all} records`,
@@ -111,6 +112,7 @@ const WORDS = {
     all: "tous",
     good: "✓ Chaque preuve figure dans le journal signé, inchangée.",
     bad: "✗ Anomalies : ",
+    continued: (pack, root) => ` Le journal du dossier précédent ${pack} est le début de celui-ci : comparez sa racine, ${root}, à celle qu’imprime ce dossier.`,
     own: "La clé provient de cette page même : comparez-la à celle qui vous a été communiquée, et saisissez-la ci-dessus. Clé : ",
     limits: "Ceci ne montre ni que la clé était entre de bonnes mains, ni quelle était l’heure exacte.",
     shown: (n, all) => `${n} preuves sur ${all}`,
@@ -125,6 +127,8 @@ const WORDS = {
     not_applicable: "– sans objet",
     faults: {
       "checkpoint.differs": "le manifeste parle d’un autre point de contrôle",
+      "consistency.malformed": "la preuve de continuité est illisible",
+      "consistency.unproven": "rien ne prouve que le journal du dossier précédent est le début de celui-ci",
       "decision.unproven": "rien ne prouve que cette décision figure ainsi dans le journal",
       "file.altered": "le fichier n’est pas celui que décrit le manifeste",
       "file.extra": "le fichier n’est pas dans le manifeste",
@@ -226,6 +230,37 @@ async function holds(log, line, leaf, proof, withheld = false) {
   return last === 0 && same(value, log.root);
 }
 
+// Whether the path leads from the old root to the new one (RFC 9162 section 2.1.4.2).
+async function continues(path, size, root, newSize, newRoot) {
+  if (size === newSize) return !path.length && same(root, newRoot);
+  if (!(size > 0 && size < newSize) || !path.length) return false;
+  const node = async (left, right) => hash(join(Uint8Array.of(1), left, right)), half = (n) => Math.floor(n / 2);
+  let index = size - 1, last = newSize - 1;
+  while (index % 2) { index = half(index); last = half(last); }
+  const [first, ...others] = Number.isInteger(Math.log2(size)) ? [root, ...path] : path;
+  let old = first, now = first;
+  for (const other of others) {
+    if (last === 0) return false;
+    if (index % 2 || index === last) {
+      old = await node(other, old); now = await node(other, now);
+      while (index && index % 2 === 0) { index = half(index); last = half(last); }
+    } else now = await node(now, other);
+    index = half(index); last = half(last);
+  }
+  return last === 0 && same(old, root) && same(now, newRoot);
+}
+
+// The log of the earlier pack is the beginning of this one.
+async function continued(log, fault) {
+  if (!files.has("consistency.json")) return;
+  try {
+    const proof = JSON.parse(text(files.get("consistency.json"))), { old, new: now } = proof, since = manifest.since || {};
+    const root = (each) => unhex(each.root.slice("sha256:".length)), path = proof.path.map(unhex);
+    const named = old.size === since.size && old.root === since.root && now.size === manifest.checkpoint.size && now.root === manifest.checkpoint.root;
+    if (!named || (log && !same(root(now), log.root)) || !(await continues(path, old.size, root(old), now.size, root(now)))) fault("consistency.unproven", "consistency.json", "no proof shows that the log of the earlier pack is the beginning of this one");
+  } catch (error) { fault("consistency.malformed", "consistency.json", "the proof of consistency cannot be read"); }
+}
+
 // The ids of the records that a run of the period made for these checks: all of its plan that it does not call missing.
 function promises(start, end, checks) {
   const plan = start.plan, period = manifest.pack.period;
@@ -252,6 +287,7 @@ async function check(fault) {
   }
   for (const name of files.keys()) if (!listed.has(name) && name !== "manifest.json" && name !== "manifest.json.sig") fault("file.extra", name, `the file ${name} is not in the manifest`);
   const log = await checkpoint(keys, fault);
+  await continued(log, fault);
   let paths = new Map();
   try { paths = new Map(JSON.parse(text(files.get("proofs.json"))).proofs.map((each) => [each.leaf, each])); } catch (error) { fault("proofs.malformed", "proofs.json", "the proofs cannot be read"); }
   if (files.has("records.jsonl")) for (const [place, each] of manifest.records.entries()) {
@@ -284,10 +320,12 @@ async function verify() {
   if (mine !== run) return;
   faults = found;
   document.body.dataset.faults = String(found.length);
-  $("verdict").textContent = found.length ? words.bad + found.length : words.good + (redacted.size ? words.masked(redacted.size) : "") + ($("key").value.trim() ? "" : " " + words.own + print);
+  $("verdict").textContent = found.length ? words.bad + found.length : words.good + (redacted.size ? words.masked(redacted.size) : "") + since() + ($("key").value.trim() ? "" : " " + words.own + print);
   $("verdict").className = found.length ? "fail" : "pass";
   $("faults").replaceChildren(...found.map((each) => element("li", `${each.code}: ${each.where}: ${words.faults[each.code] || each.message}`)));
 }
+
+const since = () => files.has("consistency.json") ? words.continued(manifest.since.pack, manifest.since.root) : "";
 
 function element(name, content, className) { const made = document.createElement(name); made.textContent = visible(String(content).slice(0, LONGEST)); if (className) made.className = className; return made; }
 function options(id, values) { const chosen = $(id).value; $(id).replaceChildren(...["", ...values].map((value) => { const made = element("option", value || words.all); made.value = value; return made; })); $(id).value = chosen; }

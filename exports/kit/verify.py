@@ -153,7 +153,7 @@ def check(files, key, faults):
         check_runs(manifest, paths, log, fault)
         check_decisions(manifest, paths, log, fault)
         if "consistency.json" in files:
-            check_continued(json.loads(files["consistency.json"].decode("utf-8")), manifest, log, fault)
+            check_continued(files["consistency.json"], manifest, log, fault)
         name = manifest["pack"]["id"] + ".pdf"
         signatures = check_pdf(name, files[name], keys, fault) if name in files else 0
         return {
@@ -433,13 +433,19 @@ def check_decisions(manifest, paths, log, fault):
             fault("decision.unproven", each["id"], "no proof shows that the decision is in the log as it stands here")
 
 
-def check_continued(proof, manifest, log, fault):
+def check_continued(raw, manifest, log, fault):
     """The log of the earlier pack is the beginning of this one."""
-    since, old, new = manifest["since"], proof["old"], proof["new"]
-    said = (old["size"], old["root"], new["size"], new["root"])
+    try:
+        proof = json.loads(raw.decode("utf-8"))
+        path, old, new = [bytes.fromhex(each) for each in proof["path"]], proof["old"], proof["new"]
+        said = (old["size"], old["root"], new["size"], new["root"])
+    except (ValueError, KeyError, TypeError):
+        fault("consistency.malformed", "consistency.json", "the proof of consistency cannot be read")
+        return
+    since = manifest["since"] or {}
     root = "sha256:" + log["root"].hex() if log else new["root"]
-    named = said == (since["size"], since["root"], manifest["checkpoint"]["size"], root)
-    if not named or not continues([bytes.fromhex(each) for each in proof["path"]], *said):
+    named = said == (since.get("size"), since.get("root"), manifest["checkpoint"]["size"], root)
+    if not named or not continues(path, *said):
         message = "no proof shows that the log of the earlier pack is the beginning of this one"
         fault("consistency.unproven", "consistency.json", message)
 

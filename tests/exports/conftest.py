@@ -6,7 +6,7 @@ checkpoint, so that what verifies here verifies for the same reasons as elsewher
 
 import importlib.util
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ from muniment.evidence.store.keys import Signer, trust_in
 from muniment.evidence.store.merkle import InclusionProof, Tree, leaf_hash
 from muniment.evidence.store.note import signed_checkpoint
 from muniment.exports.bundle import bundle
-from muniment.exports.changes import Earlier
+from muniment.exports.changes import Earlier, earlier
 from muniment.exports.model import Head, Making, Pack, Theme
 from muniment.exports.pack import build_pack
 from muniment.exports.signing import signing
@@ -166,6 +166,21 @@ def year() -> Sample:
 def small() -> Sample:
     """Three good weeks under a framework of 25 criteria, quick to print."""
     return sample(all_is_well, weeks=3, framework="iso-iec-27018-2025", controls=6)
+
+
+@pytest.fixture(scope="session")
+def first(small: Sample) -> Pack:
+    """The pack before `small`'s, of the first two weeks of its log."""
+    size = small.runs[2].start.previous_size
+    head = replace(small.head, size=size, root=f"sha256:{small.tree.root(size).hex()}")
+    records = tuple(each for each in small.records if each.leaf < size)
+    return replace(small, head=head, records=records, runs=small.runs[:2], decisions=()).pack()
+
+
+@pytest.fixture(scope="session")
+def before(first: Pack) -> Earlier:
+    """What the next pack reads of it."""
+    return earlier(first.attachments[0].data)
 
 
 @pytest.fixture(scope="session")

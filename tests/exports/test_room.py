@@ -16,6 +16,7 @@ from muniment.controls.packs import PackSettings
 from muniment.controls.sampling import draw, listing, population
 from muniment.evidence import canonical, digest, failed
 from muniment.evidence.store.keys import Signer
+from muniment.evidence.store.merkle import Tree, leaf_hash
 from muniment.exports.bundle import signature
 from muniment.exports.room import room
 
@@ -113,6 +114,54 @@ def test_each_fault_is_named(fault: str, named: str, content, opened) -> None:
         content["manifest.json.sig"] = signature(content["manifest.json"], stranger)
     page, _ = opened(content)
     assert named in page.inner_text("#faults")
+
+
+def with_proof(small, before, change) -> dict[str, bytes]:
+    """A room with the proof of consistency after a change, in a manifest that is signed with it."""
+    files = {each.name: each.data for each in small.pack(before=before).attachments}
+    proof = orjson.loads(files["consistency.json"])
+    change(proof)
+    files["consistency.json"] = orjson.dumps(proof)
+    told = orjson.loads(files["manifest.json"])
+    listed = next(each for each in told["attachments"] if each["name"] == "consistency.json")
+    listed["sha256"] = digest(files["consistency.json"])
+    files["manifest.json"] = canonical(told)
+    return files | {"manifest.json.sig": signature(files["manifest.json"], small.signer)}
+
+
+def test_that_the_log_of_the_earlier_pack_is_the_beginning_is_proven_and_said(small, before, opened) -> None:
+    page, _ = opened(with_proof(small, before, lambda _: None))
+    assert page.get_attribute("body", "data-faults") == "0"
+    expect(page.locator("#verdict")).to_contain_text(f"compare its root, {before.root}, with what that pack prints")
+    tree = Tree([leaf_hash(bytes([each])) for each in range(12)])
+    sizes = [(old, new) for old in range(1, 13) for new in range(old, 13)]
+    proofs = [
+        [[each.hex() for each in tree.consistency(old, new).path], old, tree.root(old).hex(), new, tree.root(new).hex()]
+        for old, new in sizes
+    ]
+    follow = """([path, old, root, size, now]) => continues(path.map(unhex), old, unhex(root), size, unhex(now))"""
+    every = f"async (proofs) => {{ const f = {follow}; return Promise.all(proofs.map(f)); }}"
+    assert page.evaluate(every, proofs) == [True] * len(proofs)
+    wrong = [[path, old, "00" * 32, new, now] for path, old, _, new, now in proofs]
+    wrong += [[path, old, root, new, "00" * 32] for path, old, root, new, _ in proofs]
+    wrong += [[[*path, "00" * 32], old, root, new, now] for path, old, root, new, now in proofs]
+    assert page.evaluate(every, wrong) == [False] * len(wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "named", "french"),
+    [
+        (lambda proof: proof["path"].reverse(), "consistency.unproven", "est le début de celui-ci"),
+        (lambda proof: proof.update(old=proof["new"]), "consistency.unproven", "est le début de celui-ci"),
+        (lambda proof: proof.update(path="none"), "consistency.malformed", "est illisible"),
+    ],
+)
+def test_a_proof_that_does_not_lead_to_the_root_is_named(change, named, french, small, before, opened) -> None:
+    page, _ = opened(with_proof(small, before, change))
+    expect(page.locator("#faults li")).to_have_count(1)
+    expect(page.locator("#faults")).to_contain_text(f"{named}: consistency.json")
+    page.select_option("#language", "fr")
+    expect(page.locator("#faults")).to_contain_text(french)
 
 
 def test_a_key_other_than_the_one_that_was_told_is_a_fault(content, opened) -> None:
