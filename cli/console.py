@@ -115,6 +115,7 @@ class Bar:
     def __init__(self, progress: Progress, words: str) -> None:
         self._progress = progress
         self._task = progress.add_task(words, total=None)
+        self._shown = 0
 
     def __call__(self, done: int, total: int, words: str | None = None) -> None:
         """Show how far it has come; a total of 0 is one that nobody knows yet."""
@@ -122,6 +123,10 @@ class Bar:
             self._progress.remove_task(self._task)
             self._task = self._progress.add_task(words or "", total=None)
         self._progress.update(self._task, completed=done, total=total or None, description=words)
+        hundredth = done * 100 // total if total else 0
+        if not self._progress.live.auto_refresh and hundredth != self._shown:
+            self._shown = hundredth
+            self._progress.refresh()
 
 
 class _Rate(ProgressColumn):
@@ -134,10 +139,14 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def bar(words: str, *, rate: bool = False) -> Iterator[Bar]:
-    """A bar for the length of a `with`; it clears away when done. `rate` is for steps that take about as long each."""
+def bar(words: str, *, rate: bool = False, alone: bool = False) -> Iterator[Bar]:
+    """A bar for the length of a `with`; it clears away when done. `rate` is for steps that take about as long each.
+
+    `alone` is for work that other processes are to share: then the bar has no thread, and moves by hundredths.
+    """
     console = talk()
     columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     columns += [TimeElapsedColumn(), *([_Rate()] if rate else [])]
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden, auto_refresh=not alone) as progress:
         yield Bar(progress, words)

@@ -176,7 +176,7 @@ def _verify_store(path: Path, trust: "Trust | None", outside: Outside, own: "Des
     from muniment.cli.words import counted
     from muniment.evidence.store import verify_store
 
-    with bar("Verifying") as shown:
+    with bar("Verifying", alone=True) as shown:
         report = verify_store(
             path,
             trust,

@@ -8,7 +8,7 @@ the same; and who signed the commit.
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
@@ -53,6 +53,46 @@ class _File:
     broken: bool = False
 
 
+@dataclass(frozen=True)
+class Standing:
+    """All that a commit is held against: the log before it, the keys, and the runs that began and have not ended.
+
+    `keys` is the version of the keys that holds, as the log has it, and `changed` since when, None for the first;
+    `verified` is the tree from which on a reader had the log looked at.
+    """
+
+    base: Base
+    trust: Trust
+    keys: StoredTrust | None
+    changed: datetime | None
+    verified: str | None
+    open: dict[int, SeenStart]
+
+
+@dataclass
+class Gathered:
+    """What commits brought that is judged when all are known, and counts; `roots` are those of the log by its size."""
+
+    records: int = 0
+    decisions: int = 0
+    roots: dict[int, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    signed: list[Signed] = field(default_factory=list)
+    sighted: Sighted = field(default_factory=Sighted)
+
+    def add(self, other: "Gathered") -> None:
+        """What later commits brought."""
+        self.records += other.records
+        self.decisions += other.decisions
+        self.roots |= other.roots
+        self.unknown += other.unknown
+        self.signed += other.signed
+        self.sighted.notes |= other.sighted.notes
+        self.sighted.claims += other.sighted.claims
+        self.sighted.files += other.sighted.files
+        self.sighted.entries += other.sighted.entries
+
+
 class Examiner:
     """What is known after the commits so far: tree, right edge, number of runs, runs that have not ended."""
 
@@ -62,19 +102,14 @@ class Examiner:
         self._root: StoredTrust | None = None
         self._changed: datetime | None = None
         self._tree: str | None = None
-        self._base: str | None = None
+        self.verified: str | None = None
         self._gap = False
         self._gapped = False
         self._frontier: Frontier | None = Frontier()
         self._runs: int | None = 0
         self._open: dict[int, SeenStart] = {}
         self.checkpoint: Checkpoint | None = None
-        self.roots: dict[int, str] = {}
-        self.records = 0
-        self.decisions = 0
-        self.unknown: list[str] = []
-        self.sighted = Sighted()
-        self.signed: list[Signed] = []
+        self.gathered = Gathered()
 
     @property
     def runs(self) -> int:
@@ -86,16 +121,22 @@ class Examiner:
         """The runs that began and have not ended."""
         return tuple(sorted(self._open))
 
-    def resume(self, base: Base, keys: StoredTrust, changed: datetime | None) -> None:
-        """Go on from a commit that was verified before: what it holds is taken as it is.
+    @property
+    def standing(self) -> Standing | None:
+        """What the next commit will be held against; None after damage, when not all of it is known."""
+        if self._gapped or self._frontier is None or self._runs is None or self._tree is None or not self.checkpoint:
+            return None
+        base = Base(self._tree, self.checkpoint, self._frontier, self._runs)
+        return Standing(base, self.trust, self._root, self._changed, self.verified, dict(self._open))
 
-        `keys` is the version of the keys that held there, `changed` since when, None for the first.
-        """
-        self.trust, self._root, self._changed = keys.trust, keys, changed
-        self._tree = self._base = base.tree
-        self._frontier, self._runs = base.frontier, base.runs
-        self.checkpoint, self.roots[base.checkpoint.size] = base.checkpoint, base.checkpoint.root
-        self.sighted.notes[base.checkpoint.size] = base.checkpoint.note
+    def resume(self, standing: Standing) -> None:
+        """Go on from a commit that is taken to be as it says."""
+        base = standing.base
+        self._tree, self._frontier, self._runs, self.checkpoint = base.tree, base.frontier, base.runs, base.checkpoint
+        self.trust, self._root, self._changed = standing.trust, standing.keys, standing.changed
+        self.verified, self._open = standing.verified, dict(standing.open)
+        self.gathered.roots[base.checkpoint.size] = base.checkpoint.root
+        self.gathered.sighted.notes[base.checkpoint.size] = base.checkpoint.note
 
     def skip(self) -> None:
         """A commit could not be read: what follows it cannot be held against what was before."""
@@ -126,7 +167,7 @@ class Examiner:
             self._sight(covering, changes, where)
             entry = covering.predicate
             names = tuple(key.fingerprint for key in keys)
-            self.signed.append(Signed(entry.first_leaf, entry.size, entry.at, where, names))
+            self.gathered.signed.append(Signed(entry.first_leaf, entry.size, entry.at, where, names))
         faults += [*self._head(commit, changes, covering, where), *self._signature(commit, where)]
         self._tree, self._gap = commit.tree, False
         return faults
@@ -153,13 +194,13 @@ class Examiner:
     def _sight(self, covering: Statement, changes: Changes, where: str) -> None:
         """Anchors that this commit stored, and the time that it claims. What cannot be read is told elsewhere."""
         entry = covering.predicate
-        self.sighted.claims.append(Claim(entry.first_leaf, entry.at, where))
-        self.sighted.entries.append(Entered(entry.size, entry.at))
+        self.gathered.sighted.claims.append(Claim(entry.first_leaf, entry.at, where))
+        self.gathered.sighted.entries.append(Entered(entry.size, entry.at))
         for path in covering.digests:
             if path.startswith(f"{layout.ANCHORS}/"):
                 data = self._file(covering, changes, path).data
                 if data is not None:
-                    self.sighted.files.append((path, data))
+                    self.gathered.sighted.files.append((path, data))
 
     def _tampered(self, changes: Changes) -> Iterator[Fault]:
         """Files are written once: what an earlier commit wrote is never removed or changed."""
@@ -277,27 +318,27 @@ class Examiner:
                     elif schema == "muniment.decision/1":
                         self._decision(Decision.model_validate_json(line), first + at)
                     else:
-                        self.unknown.append(f"{_line_place(page, at)}: {schema}")
+                        self.gathered.unknown.append(f"{_line_place(page, at)}: {schema}")
                         whole = False
                 except ValueError as error:  # the errors of orjson and pydantic are ValueErrors
                     what = f"it cannot be understood: {_first_words(error)}"
                     yield Fault("leaf.malformed", _line_place(page, at), what)
-        self.records += len(records)
+        self.gathered.records += len(records)
         if records and leaves:
             oldest = min(records, key=lambda record: record.recorded)
-            self.sighted.claims.append(Claim(leaves[0][1], oldest.recorded, f"record {oldest.id}"))
+            self.gathered.sighted.claims.append(Claim(leaves[0][1], oldest.recorded, f"record {oldest.id}"))
 
     def _begin(self, line: bytes, path: str, leaf: int) -> Iterator[Fault]:
         start = seen_start(line)
         expected = None if self._runs is None else self._runs + 1
-        root = self.roots.get(leaf)
+        root = self.gathered.roots.get(leaf)
         yield from start_faults(line, start, path, expected, leaf, root)
         self._runs = start.run
         self._open[start.run] = start
 
     def _end(self, end: End, path: str, records: Sequence[SeenRecord], *, whole: bool) -> Iterator[Fault]:
         run = run_number(path) or 0
-        start = self._open.pop(run, None) or begun_before(self._database, self._base, path)
+        start = self._open.pop(run, None) or begun_before(self._database, self.verified, path)
         if start is None and not self._gapped:
             yield Fault("run.end", place(run_place(run), path), "it ends a run that did not begin, or ended before")
         elif start is not None and whole:
@@ -305,8 +346,8 @@ class Examiner:
 
     def _decision(self, decision: Decision, leaf: int) -> None:
         """It is counted, and may not claim a time before that of an anchor that it stands after."""
-        self.decisions += 1
-        self.sighted.claims.append(Claim(leaf, decision.at, f"decision {decision_id(decision.at.year, leaf)}"))
+        self.gathered.decisions += 1
+        self.gathered.sighted.claims.append(Claim(leaf, decision.at, f"decision {decision_id(decision.at.year, leaf)}"))
 
     def _genesis(self, line: bytes, path: str, where: str) -> Iterator[Fault]:
         """The two leaves of the first commit, which say whose log this is; later ones change the keys."""
@@ -370,8 +411,8 @@ class Examiner:
         said = (commit.trailers.get("Tree-Size"), commit.trailers.get("Root"))
         if said != (str(checkpoint.size), checkpoint.root):
             yield Fault("commit.message", where, "the message names another size or root than the checkpoint")
-        self.checkpoint, self.roots[checkpoint.size] = checkpoint, checkpoint.root
-        self.sighted.notes[checkpoint.size] = note
+        self.checkpoint, self.gathered.roots[checkpoint.size] = checkpoint, checkpoint.root
+        self.gathered.sighted.notes[checkpoint.size] = note
         if led_to == head:
             self._frontier, self._runs = edge.frontier, edge.runs
 

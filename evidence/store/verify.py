@@ -28,12 +28,13 @@ from muniment.evidence.store.anchor import (
     waiting_anchors,
 )
 from muniment.evidence.store.database import Database
-from muniment.evidence.store.examine import Examiner
+from muniment.evidence.store.examine import Examiner, Standing
 from muniment.evidence.store.fault import Fault, place
 from muniment.evidence.store.keys import Trust
 from muniment.evidence.store.log import open_log, stored_trusts
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit, parse_commit
+from muniment.evidence.store.portions import Link, examined
 from muniment.evidence.store.repository import head_commit, journal, repository_faults
 from muniment.evidence.store.rotation import StoredTrust, pin_fault, revoked_faults
 from muniment.evidence.store.since import base_at, earlier_notes, keys_at
@@ -80,6 +81,7 @@ def verify_store(
     authorities: "tuple[Certificate, ...]" = (),
     since: Checkpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
+    processes: int | None = None,
 ) -> VerifyReport:
     """Verify the store at `path`.
 
@@ -92,6 +94,7 @@ def verify_store(
             is cannot be said, and it proves no time.
         since: a checkpoint up to which the store was verified before: only what came after it is looked at.
         progress: called with the number of commits done and of all.
+        processes: how many may be at work; by itself as many as there are processors, where the log is long.
 
     Raises:
         StoreFault: there is no store to verify, or it is of a format that this version does not know.
@@ -115,40 +118,39 @@ def verify_store(
     base = _resumed(examiner, database, chain, since)
     if since is not None and base is None:  # then nothing is taken on trust
         chain, broken = _chain(database, head, None)
-    found += _examined(examiner, chain, progress)
+    found += examined(examiner, database, chain, progress, processes)
     trust = examiner.trust  # the newest version: it still names the keys that signed before
     if base is not None:
-        examiner.sighted.notes |= dict(earlier_notes(database, base, unknown_sizes(examiner.sighted)))
-    anchors, wrong = judge_anchors(examiner.sighted, authorities)
+        examiner.gathered.sighted.notes |= dict(earlier_notes(database, base, unknown_sizes(examiner.gathered.sighted)))
+    anchors, wrong = judge_anchors(examiner.gathered.sighted, authorities)
     stamped = [(anchor.size, anchor.at) for anchor in anchors if anchor.trusted]
-    found += revoked_faults(examiner.signed, trust, stamped, pinned=bool(authorities), patience=CLOCK_TOLERANCE)
+    found += revoked_faults(
+        examiner.gathered.signed, trust, stamped, pinned=bool(authorities), patience=CLOCK_TOLERANCE
+    )
     found += [*wrong, *broken]
     for kept in (witness, since):
         found += _witnessed(examiner, kept, trust)
     size = examiner.checkpoint.size if examiner.checkpoint else 0
     for file in witnesses:
-        found += witness_faults(_newer(file, since if base else None), trust, size, examiner.roots.get)
+        found += witness_faults(_newer(file, since if base else None), trust, size, examiner.gathered.roots.get)
     found += repository_faults(database, sums=base is None)
     return VerifyReport(
         checkpoint=examiner.checkpoint,
         runs=examiner.runs,
-        records=examiner.records,
+        records=examiner.gathered.records,
         faults=tuple(found),
         pinned=pinned,
         open_runs=examiner.open_runs,
-        unknown=tuple(examiner.unknown),
+        unknown=tuple(examiner.gathered.unknown),
         anchors=tuple(anchors),
-        decisions=examiner.decisions,
+        decisions=examiner.gathered.decisions,
         since=since.size if since and base else None,
-        waiting=tuple(waiting_anchors(path, examiner.sighted.notes, authorities)),
-        entries=tuple(examiner.sighted.entries),
+        waiting=tuple(waiting_anchors(path, examiner.gathered.sighted.notes, authorities)),
+        entries=tuple(examiner.gathered.sighted.entries),
     )
 
 
-_Link = tuple[str, Commit] | Fault
-
-
-def _believed(database: Database, chain: list[_Link], trust: Trust | None) -> tuple[Trust | None, tuple[Fault, ...]]:
+def _believed(database: Database, chain: list[Link], trust: Trust | None) -> tuple[Trust | None, tuple[Fault, ...]]:
     """Whose signatures to believe: the reader's pin, or else the store's first word, and what speaks against it."""
     try:
         own = _own_trusts(database, chain)
@@ -158,19 +160,7 @@ def _believed(database: Database, chain: list[_Link], trust: Trust | None) -> tu
     return (own[0].trust, ()) if foreign is None else (trust, (foreign,))
 
 
-def _examined(examiner: Examiner, chain: list[_Link], progress: Callable[[int, int], None] | None) -> Iterator[Fault]:
-    """Examine each commit of the chain in its turn."""
-    for at, link in enumerate(chain):
-        if isinstance(link, Fault):
-            yield link
-            examiner.skip()
-        else:
-            yield from examiner.examine(*link)
-        if progress is not None:
-            progress(at + 1, len(chain))
-
-
-def _resumed(examiner: Examiner, database: Database, chain: "list[_Link]", since: Checkpoint | None) -> Commit | None:
+def _resumed(examiner: Examiner, database: Database, chain: "list[Link]", since: Checkpoint | None) -> Commit | None:
     """The commit of the checkpoint that was kept, taken out of the chain; None where the log does not continue it."""
     if since is None or not chain or isinstance(chain[0], Fault):
         return None
@@ -179,7 +169,8 @@ def _resumed(examiner: Examiner, database: Database, chain: "list[_Link]", since
         keys, at = keys_at(database, commit.tree)
         if keys[0].trust != examiner.trust:
             return None
-        examiner.resume(base_at(database, commit, since, keys[-1].trust), keys[-1], at)
+        base = base_at(database, commit, since, keys[-1].trust)
+        examiner.resume(Standing(base, keys[-1].trust, keys[-1], at, verified=base.tree, open={}))
     except IntegrityError:
         return None
     del chain[0]
@@ -193,7 +184,7 @@ def _newer(file: WitnessFile, since: Checkpoint | None) -> WitnessFile:
     return replace(file, lines=tuple(line for line in file.lines if line.checkpoint.size >= since.size))
 
 
-def _chain(database: Database, head: str | None, since: int | None) -> tuple[list[_Link], list[Fault]]:
+def _chain(database: Database, head: str | None, since: int | None) -> tuple[list[Link], list[Fault]]:
     """The commits from the first to the last; in place of one that cannot be read, the fault that says so.
 
     Where `since` is given, the first is the commit after which the log had so many leaves, if there is one.
@@ -202,7 +193,7 @@ def _chain(database: Database, head: str | None, since: int | None) -> tuple[lis
     journal: it only helps to name the damage and to go on looking.
     """
     noted = journal(database.folder)
-    links: list[_Link] = []
+    links: list[Link] = []
     extra: list[Fault] = []
     name, seen = head, set[str]()
     while name is not None and name not in seen:
@@ -230,7 +221,7 @@ def _lost(name: str, subject: str, error: IntegrityError) -> Fault:
     return Fault(code, place(f"commit {name[:12]}", subject.partition(":")[0]), what + noted)
 
 
-def _own_trusts(database: Database, chain: list[_Link]) -> tuple[StoredTrust, ...]:
+def _own_trusts(database: Database, chain: list[Link]) -> tuple[StoredTrust, ...]:
     """The versions of the keys that the store itself names.
 
     The first is read from the first commit that can be read, before anybody could rewrite it, the later ones from the
@@ -263,5 +254,5 @@ def _witnessed(examiner: Examiner, witness: Checkpoint | None, trust: Trust) -> 
     size = examiner.checkpoint.size if examiner.checkpoint else 0
     if size < witness.size:
         yield Fault("history.shorter", where, f"the log has {size} leaves now: what came after was taken away")
-    elif examiner.roots.get(witness.size) != witness.root:
+    elif examiner.gathered.roots.get(witness.size) != witness.root:
         yield Fault("history.rewritten", where, "the log is not a continuation of it: its history was rewritten")

@@ -50,6 +50,7 @@ def test_honest_stores_raise_nothing(pytestconfig: pytest.Config, making: Any, t
             _states(bench, making, chance)()
             report = verify_store(bench.path, bench.trust, witness=kept)
             assert report.ok, (seed, report.faults)
+            assert verify_store(bench.path, bench.trust, witness=kept, processes=3) == report
             kept = Store.open(bench.path).checkpoint()
             verified += 1
         shutil.rmtree(folder)

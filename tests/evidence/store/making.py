@@ -122,7 +122,7 @@ class Bench:
 
     def verify(self) -> VerifyReport:
         """Verify with the pinned key."""
-        return verify_store(self.path, self.trust)
+        return verified(self.path, self.trust)
 
     def git(self, *words: str) -> str:
         """Run git on the store."""
@@ -180,6 +180,13 @@ class Bench:
         self.forge(f"{folder}/statement.dsse.json", {**pages, f"{folder}/end.json": [ended]})
 
 
+def verified(path: Path, trust: Trust | None, **more: Any) -> VerifyReport:
+    """What verification finds, which is the same for one process and for several."""
+    report = verify_store(path, trust, processes=1, **more)
+    assert verify_store(path, trust, processes=3, **more) == report
+    return report
+
+
 class Victim:
     """A store that somebody without its key tampers with, by git's own commands."""
 
@@ -188,7 +195,7 @@ class Victim:
 
     def verify(self, **more: Any) -> VerifyReport:
         """Verify with the pinned key."""
-        return verify_store(self.path, self.trust, **more)
+        return verified(self.path, self.trust, **more)
 
     def codes(self) -> list[str]:
         """The codes of all faults."""
