@@ -227,10 +227,12 @@ def row(request: "AuditRequest", names: "Names") -> "tuple[str, ...]":
 
 def _words(request: "AuditRequest") -> str:
     """The words on one line, the beginning of long ones; `--json` has them whole."""
+    from muniment.controls.request_list import kept_out
+
     text = request.asked.text
     if text is None:
         what = next((each.what for each in request.asked.withheld), "what may not be kept")
-        return f"(kept out of the log: it holds what looks like {what})"
+        return kept_out(what)
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 

@@ -6,7 +6,7 @@
     *.csv *.json          every table
     room.html             the auditor's room: verifies and searches the records in a browser, offline
     verify.py             checks all of it with Python's standard library alone
-    VERIFY.txt            the same with stock tools, by hand
+    VERIFY.txt            the same with stock tools, by hand, in the pack's language
     SHA256SUMS            the SHA-256 of every file above, as `sha256sum -c` reads it
     SHA256SUMS.sig        the SSH signature over it, in the seal's namespace
     manifest.json.sig     the same over manifest.json
@@ -22,6 +22,7 @@ from importlib.resources import files
 from muniment.evidence import digest
 from muniment.evidence.store import sshsig
 from muniment.evidence.store.keys import Signer
+from muniment.exports.languages import ENGLISH
 from muniment.exports.manifest import SEAL_NAMESPACE
 from muniment.exports.model import Attachment, Pack
 from muniment.exports.room import room
@@ -79,7 +80,7 @@ def kit(name: str) -> bytes:
 
 
 def _instructions(pack: Pack) -> bytes:
-    """`VERIFY.txt`, with the names of this pack in it."""
+    """`VERIFY.txt` in the pack's language, with the names of this pack in it; the commands are the same in each."""
     words = {
         "PACK": pack.identity.id,
         "ORIGIN": pack.head.origin,
@@ -88,7 +89,8 @@ def _instructions(pack: Pack) -> bytes:
         "COMMIT": pack.head.commit,
         "FINGERPRINTS": "\n".join(f"    {key.fingerprint}" for key in pack.head.trust.keys),
     }
-    text = kit("VERIFY.txt").decode()
+    code = pack.identity.language
+    text = kit("VERIFY.txt" if code == ENGLISH.code else f"VERIFY.{code}.txt").decode()
     for word, value in words.items():
         text = text.replace("{" + word + "}", value)
     return text.encode()

@@ -42,6 +42,7 @@ from muniment.exports.asked import request_rows, signed_off
 from muniment.exports.changes import Earlier, since
 from muniment.exports.charts import HeatMap
 from muniment.exports.document import document_control
+from muniment.exports.languages import language as language_of
 from muniment.exports.looked import code_rows
 from muniment.exports.manifest import Continue, Prove, attachments
 from muniment.exports.model import (
@@ -65,6 +66,7 @@ from muniment.exports.redact import redacted
 from muniment.exports.scope import scope
 from muniment.exports.sheets import control_sheet
 from muniment.exports.timeline import heat_map
+from muniment.exports.words import Words
 
 MOST_CITED = 12  # records named beside one finding
 
@@ -127,7 +129,7 @@ def build_pack(
         head=head,
         making=making,
         summary=_summary(soa, findings.values(), cited.values(), heat),
-        scope=scope(workspace, masked),
+        scope=scope(workspace, masked, Words(language_of(spoken)).hidden),
         applicability=soa,
         controls=sheets,
         unadopted=_unadopted(library, workspace, framework),

@@ -31,7 +31,6 @@ from muniment.evidence.sensitive import personal_in
 from muniment.evidence.store.merkle import leaf_hash
 from muniment.exports.languages import language
 from muniment.exports.model import Head, Identity, Making, MaskedField, Pack, Redaction, Theme
-from muniment.exports.scope import HIDDEN
 from muniment.exports.words import Words
 
 _SHORT = 4  # characters below which a value is masked only where it is the whole of a string
@@ -249,6 +248,7 @@ class _Masks:
 
     def __init__(self, found: Mapping[str, tuple[str, ...]], hidden: Iterable[str], words: Words) -> None:
         self.hidden = tuple(map(_parted, hidden))  # fields whose numbers and the like are hidden too
+        self.instead = words.hidden
         self.whole: dict[str, str] = {}
         self.places: dict[str, list[_Place]] = {}
         self.known: dict[str, str] = {}
@@ -328,11 +328,11 @@ class _Masks:
         """The same with its declared fields hidden, whatever they hold; long strings get masks of their own later."""
         under = {root: [path for name, _, path in self.hidden if name == root] for root in _ROOTS}
         if not isinstance(value, EvidenceRecord):
-            return value.model_copy(update={"settings": _hidden(value.settings, under["settings"])})
-        parameters = _hidden(value.method.parameters, under["settings"])
+            return value.model_copy(update={"settings": _hidden(value.settings, under["settings"], self.instead)})
+        parameters = _hidden(value.method.parameters, under["settings"], self.instead)
         changed: dict[str, Any] = {"method": value.method.model_copy(update={"parameters": parameters})}
         if isinstance(value.outcome, Observed):
-            facts = _hidden(value.outcome.facts, under["facts"])
+            facts = _hidden(value.outcome.facts, under["facts"], self.instead)
             changed["outcome"] = value.outcome.model_copy(update={"facts": facts})
         return value.model_copy(update=changed)
 
@@ -341,22 +341,22 @@ def _parted(field: str) -> tuple[str, str, str]:
     return field.partition(".")
 
 
-def _hidden(value: Any, paths: list[str]) -> Any:
+def _hidden(value: Any, paths: list[str], instead: str) -> Any:
     """A JSON object in which whatever is no string at the paths is hidden; strings get masks of their own later."""
     for path in paths:
-        value = _hide(value, path)
+        value = _hide(value, path, instead)
     return value
 
 
-def _hide(value: JsonValue, path: str) -> JsonValue:
+def _hide(value: JsonValue, path: str, instead: str) -> JsonValue:
     if isinstance(value, list):
-        return [_hide(each, path) for each in value]
+        return [_hide(each, path, instead) for each in value]
     if not path:
-        return value if isinstance(value, str) and len(value) >= _SHORT else HIDDEN
+        return value if isinstance(value, str) and len(value) >= _SHORT else instead
     if not isinstance(value, dict):
         return value
     name, _, rest = path.partition(".")
-    return {key: _hide(each, rest) if key == name else each for key, each in value.items()}
+    return {key: _hide(each, rest, instead) if key == name else each for key, each in value.items()}
 
 
 def _small(text: str) -> str:

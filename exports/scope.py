@@ -7,27 +7,27 @@ from pydantic import JsonValue
 from muniment.controls.model import Register, Subject, Workspace
 from muniment.exports.model import Member, RegisterSheet, Scope
 
-HIDDEN = "[masked]"
 
-
-def scope(workspace: Workspace, masked: Collection[str] = ()) -> Scope:
-    """The scope; of the fields `register.NAME.KEY` in `masked`, the values are hidden."""
+def scope(workspace: Workspace, masked: Collection[str], hidden: str) -> Scope:
+    """The scope; of the fields `register.NAME.KEY` in `masked`, the values are `hidden`."""
     return Scope(
         summary=workspace.scope.summary,
         services=workspace.scope.services,
         exclusions=workspace.scope.exclusions,
         registers=tuple(
-            RegisterSheet(name, register.path, tuple(_member(each, register, masked) for each in register.entries))
+            RegisterSheet(
+                name, register.path, tuple(_member(each, register, masked, hidden) for each in register.entries)
+            )
             for name, register in workspace.registers.items()
         ),
     )
 
 
-def _member(entry: Subject, register: Register, masked: Collection[str]) -> Member:
+def _member(entry: Subject, register: Register, masked: Collection[str], hidden: str) -> Member:
     """One entry; the owner that the register names for all is the owner where the entry is silent."""
     values = {**entry.values, "owner": entry.values.get("owner", register.defaults.get("owner"))}
     shown = {
-        key: HIDDEN if value and f"register.{register.name}.{key}" in masked else value for key, value in values.items()
+        key: hidden if value and f"register.{register.name}.{key}" in masked else value for key, value in values.items()
     }
     owner = shown.pop("owner")
     rest = ((key, value) for key, value in shown.items() if value not in (None, [], ""))

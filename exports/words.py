@@ -51,6 +51,7 @@ class Words:
         self.heat_map = _("Gravest result per theme and month.")
         self.timeline = _("Evidence over the period.")
         self.no_record = _("no record")
+        self.hidden = _("[masked]")
         self.nothing_yet = _("nothing yet")
         self._sections = {
             "document": _("Document control"),

@@ -3,6 +3,7 @@
 import gettext
 import io
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from openpyxl import load_workbook
 from pydantic import BaseModel
 
 from muniment.evidence import MunimentError
+from muniment.exports.bundle import bundle, kit
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
 from muniment.exports.languages import NARROW, Language, language
@@ -30,6 +32,8 @@ NAMES = {"Muniment", "SHA", "GAP", "seal", "sig"}  # the same in every language
 ROOT = Path(__file__).parents[2] / "exports"
 MAPPINGS = [("**.py", "python"), ("**.xhtml", "jinja2")]
 OPTIONS = {"**.xhtml": {"extensions": "jinja2.ext.i18n", "trimmed": "true", "newstyle_gettext": "true"}}
+COMMAND = re.compile(r"    |   openssl ")  # in VERIFY.txt
+PLACE = re.compile(r"\{[A-Z]+\}")
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2), "counted": (2, 3), "N_": (1, 2)}
 
 
@@ -82,6 +86,22 @@ def test_numbers_days_and_shares_are_written_as_in_french() -> None:
     assert words.column("Q1 26") == "T1 26"
 
 
+@pytest.mark.parametrize("code", ["fr", "zh"])
+def test_the_instructions_in_the_zip_have_the_same_commands_and_names_in_each_language(code: str) -> None:
+    english, other = (kit(name).decode() for name in ("VERIFY.txt", f"VERIFY.{code}.txt"))
+    assert [line for line in other.splitlines() if COMMAND.match(line)] == [
+        line for line in english.splitlines() if COMMAND.match(line)
+    ]
+    assert sorted(PLACE.findall(other)) == sorted(PLACE.findall(english))
+    assert all(line.isascii() for line in english.splitlines() if COMMAND.match(line))
+
+
+def test_the_instructions_in_french_follow_its_typography() -> None:
+    said = "\n".join(line for line in kit("VERIFY.fr.txt").decode().splitlines() if not COMMAND.match(line))
+    prose = re.sub(r"`[^`]*`|openssl dgst.*|\w+=\w+|RFC \d+", "", said)
+    assert re.findall(r"(?:[ \u00a0]|\w)[;!?»](?!\w)|(?: |\w):(?!/)|«[^\u202f]|'", prose) == []
+
+
 def test_a_language_without_a_catalogue_is_refused_by_name() -> None:
     with pytest.raises(MunimentError, match="'xx'") as refused:
         language("xx")
@@ -106,6 +126,10 @@ def test_a_french_pack_speaks_french_on_every_page_and_sheet(small) -> None:
     assert "3 Synthèse" in headings
     book = load_workbook(io.BytesIO(workbook(pack, tables(pack), Words(language("fr")))))
     assert book.sheetnames[:2] == ["Dossier", "Déclaration d’applicabilité"]
+    with zipfile.ZipFile(io.BytesIO(bundle(pack, b"", b"", (), small.signer))) as archive:
+        told = archive.read("VERIFY.txt").decode()
+    assert told.startswith(f"VÉRIFIER {pack.identity.id} AVEC")
+    assert PLACE.findall(told) == []
 
 
 def _key(message: object) -> object:

@@ -102,6 +102,8 @@ def test_a_mask_is_in_the_language_of_the_pack(planted) -> None:
     assert "[masqué " in said
     assert "masked" not in said
     assert PLANTED not in said
+    notes = {each.note for sheet in french.scope.registers for each in sheet.members}
+    assert "region: [masqué]" in " ".join(notes)
 
 
 def test_the_text_of_the_pages_has_masks_in_their_place(made, tmp_path: Path) -> None:
