@@ -13,9 +13,7 @@ from typing import Annotated, Any, Self
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PlainSerializer, model_validator
 
-from muniment.evidence.spelling import quickly_spelled, quickly_spelled_lines
-
-_LARGEST_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3 and RFC 7493 section 2.2
+from muniment.evidence.spelling import LARGEST_INTEGER, OPTIONS, are_certain, quickly_spelled, quickly_spelled_lines
 
 
 class Frozen(BaseModel):
@@ -35,14 +33,14 @@ def canonical(value: Any) -> bytes:
     Raises:
         ValueError: the value holds something whose canonical form is not certain; the message names its place.
     """
-    quick = quickly_spelled(value, _is_certain) if isinstance(value, Frozen) else None
+    quick = quickly_spelled(value) if isinstance(value, Frozen) else None
     if quick is not None:
         return quick
     plain = value.to_json() if isinstance(value, Frozen) else value
-    if not _is_certain(plain):
+    if not are_certain([plain]):
         _refuse_the_uncertain(plain, "$")
     try:
-        return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(plain, option=OPTIONS)
     except (TypeError, orjson.JSONEncodeError) as error:
         _refuse_the_uncertain(plain, "$")
         raise ValueError(f"not plain JSON: {error}") from error
@@ -54,7 +52,7 @@ def canonical_lines(values: "Sequence[Frozen]") -> list[bytes]:
     Raises:
         ValueError: as `canonical`; it does not say which of them it is about.
     """
-    quick = quickly_spelled_lines(values, _is_certain)
+    quick = quickly_spelled_lines(values)
     return [canonical(value) for value in values] if quick is None else quick
 
 
@@ -118,31 +116,6 @@ class Period(Span):
         return self.start <= instant < self.end
 
 
-def _is_certain(value: Any) -> bool:
-    """Whether plain JSON is certain, quickly, as every record passes here; what is not is looked at again.
-
-    A lone surrogate is not looked for: orjson refuses to spell it.
-    """
-    kind = type(value)
-    if kind is dict:
-        for key in value:
-            if type(key) is not str or not (key.isascii() or max(key) <= "\uffff"):
-                return False
-        value = value.values()
-    elif kind is not list:
-        value = (value,)
-    for item in value:  # scalars are judged here: a call for each would double the cost of a record
-        kind = type(item)
-        if kind is str or item is None or kind is bool:
-            continue
-        if kind is int:
-            if not -_LARGEST_INTEGER <= item <= _LARGEST_INTEGER:
-                return False
-        elif (kind is not dict and kind is not list) or not _is_certain(item):
-            return False
-    return True
-
-
 def _refuse_the_uncertain(value: Any, place: str) -> None:
     """Walk the value once; `place` is a JSON path for the message."""
     if value is None or value is True or value is False:
@@ -151,7 +124,7 @@ def _refuse_the_uncertain(value: Any, place: str) -> None:
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise ValueError(f"{place}: a lone surrogate has no UTF-8 spelling")
     elif isinstance(value, int):
-        if abs(value) > _LARGEST_INTEGER:
+        if abs(value) > LARGEST_INTEGER:
             raise ValueError(f"{place}: {value} is beyond 2^53 - 1; write it as a string")
     elif isinstance(value, Mapping):
         for key, item in value.items():

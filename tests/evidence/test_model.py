@@ -17,11 +17,26 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner),
 )
 
+WILD = st.recursive(
+    st.none() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault of the spelling
 @given(JSON)
 def test_canonical_bytes_are_those_of_an_independent_rfc_8785_implementation(value: object) -> None:
     assert canonical(value) == rfc8785.dumps(value)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(WILD)
+def test_what_an_independent_implementation_would_spell_otherwise_is_refused(value: object) -> None:
+    try:
+        spelled = canonical(value)
+    except ValueError:
+        return
+    assert spelled == rfc8785.dumps(value)
 
 
 @pytest.mark.parametrize(

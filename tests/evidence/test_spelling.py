@@ -10,9 +10,9 @@ from pydantic import Field, JsonValue, field_serializer
 
 from muniment.evidence import Actor, EvidenceRecord, Method, Observed, Origin, Span, Status, canonical, passed
 from muniment.evidence.decision import Decision
-from muniment.evidence.model import Frozen, Period, _is_certain, canonical_lines
+from muniment.evidence.model import Frozen, Period, canonical_lines
 from muniment.evidence.record import Errored, Exclusion, Life, Population, Task
-from muniment.evidence.spelling import quickly_spelled, quickly_spelled_lines
+from muniment.evidence.spelling import are_certain, quickly_spelled, quickly_spelled_lines
 
 AT = datetime(2026, 11, 24, 3, 12, 33, 40, tzinfo=UTC)
 SPAN = Span(start=AT, end=AT + timedelta(seconds=1))
@@ -85,7 +85,7 @@ def apart(model: Frozen) -> bytes:
     ids=lambda model: type(model).__name__,
 )
 def test_the_bytes_are_those_of_pydantic(model: Frozen) -> None:
-    assert quickly_spelled(model, _is_certain) == apart(model) == canonical(model)
+    assert quickly_spelled(model) == apart(model) == canonical(model)
 
 
 def test_what_a_model_remembers_is_not_spelled() -> None:
@@ -104,7 +104,7 @@ def test_what_a_model_remembers_is_not_spelled() -> None:
     ids=["a serializer of its own", "an instant that is not in UTC", "a model that no field names"],
 )
 def test_what_it_is_not_made_for_is_spelled_by_pydantic(model: Frozen, spelled: bytes | None) -> None:
-    assert quickly_spelled(model, _is_certain) is None
+    assert quickly_spelled(model) is None
     assert canonical(model) == (spelled or apart(model))
 
 
@@ -124,17 +124,30 @@ def test_many_models_have_the_bytes_that_each_has_alone() -> None:
     tricky = [
         WHOLE.model_copy(update={"subject": text}) for text in ("a\n,b", ",\n,", '","', "\\n", "", "]", "\r\u2028")
     ]
-    assert quickly_spelled_lines(tricky, _is_certain) == canonical_lines(tricky) == [apart(each) for each in tricky]
+    assert quickly_spelled_lines(tricky) == canonical_lines(tricky) == [apart(each) for each in tricky]
     assert canonical_lines([]) == []
     assert canonical_lines([WHOLE]) == [canonical(WHOLE)]
 
 
 def test_one_model_among_many_that_is_not_certain_leaves_all_to_pydantic() -> None:
     shifted = WHOLE.model_copy(update={"recorded": AT.astimezone(timezone(timedelta(hours=1)))})
-    assert quickly_spelled_lines([WHOLE, shifted], _is_certain) is None
+    assert quickly_spelled_lines([WHOLE, shifted]) is None
     assert canonical_lines([WHOLE, shifted]) == [apart(WHOLE), apart(shifted)]
     assert canonical_lines([Kept(name="a"), Odd(name="a")]) == [b'{"name":"a"}', b'{"name":"A"}']
     with pytest.raises(ValueError, match="float"):
         canonical_lines(
             [WHOLE, WHOLE.model_copy(update={"method": Method(collector="c", version="1", parameters={"a": 0.5})})]
         )
+
+
+def test_models_that_hold_unlike_things_in_one_field_are_spelled_together() -> None:
+    errored = WHOLE.model_copy(update={"outcome": Errored(cause="c", message="m")})
+    bare = Observed(origin=Origin(system="s", query="q"), facts={}, verdict=passed("p"))
+    mixed = [WHOLE, errored, WHOLE.model_copy(update={"outcome": bare, "life": Life()}), errored, WHOLE]
+    assert quickly_spelled_lines(mixed) == [apart(each) for each in mixed]
+
+
+def test_json_without_an_end_is_not_certain() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    assert not are_certain([endless])
