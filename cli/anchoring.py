@@ -210,6 +210,7 @@ def _authority(desk: "Desk", authority: "Authority", *, first: bool) -> Target:
     from muniment.evidence.errors import IntegrityError
     from muniment.evidence.store import anchor as anchors
     from muniment.evidence.store.timestamp import ask_authority, believe_token, load_certificates
+    from muniment.evidence.store.waiting import keep_token
 
     url = authority.url
     mark = "" if first else hashlib.sha256(url.encode()).hexdigest()[:8]
@@ -224,7 +225,7 @@ def _authority(desk: "Desk", authority: "Authority", *, first: bool) -> Target:
                 mend="set the clock: later records would look backdated",
                 code="anchor.clock",
             )
-        anchors.keep_token(desk.store.path, checkpoint.size, token, mark=mark)
+        keep_token(desk.store.path, checkpoint.size, token, mark=mark)
         return checkpoint.size, token.at
 
     return Target(f"timestamp {url}", hold)

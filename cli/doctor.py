@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "warn", "fail"]
 
-COULD_NOT, INTEGRITY = 3, 4
+COULD_NOT = 3
 _SYMBOLS: dict[State, tuple[str, str]] = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
 _LEAST_FREE = 200 * 1024 * 1024  # bytes; a pack and a few hundred runs fit in
 _OLDEST_GIT = (2, 39)
@@ -31,6 +31,12 @@ class Line:
     sentence: str
     mend: str | None = None
     alarm: bool = False  # what is stored is not what was signed
+    exit_code: int = COULD_NOT  # where it fails
+
+    @property
+    def ends_with(self) -> int:
+        """The exit code that this line alone would lead to."""
+        return self.exit_code if self.state == "fail" else 0
 
 
 def register(app: typer.Typer) -> None:
@@ -56,10 +62,11 @@ def doctor(
         lines.append(Line("workspace", "warn", error.what, error.mend))
     if desk is not None:
         lines += _workspace(desk)
-    worst = COULD_NOT if any(line.state == "fail" for line in lines) else 0
-    worst = INTEGRITY if any(line.alarm for line in lines) else worst
+    worst = max(line.ends_with for line in lines)
     if as_json:
-        print_json("muniment.doctor/1", ok=worst == 0, lines=[vars(line) for line in lines])
+        print_json(
+            "muniment.doctor/1", ok=worst == 0, lines=[{**vars(line), "exit_code": line.ends_with} for line in lines]
+        )
         return worst
     rows = []
     for line in lines:
@@ -118,14 +125,16 @@ def _chinese() -> Line:
 
 
 def _workspace(desk: "Desk") -> Iterator[Line]:
-    """Each part of the workspace; what rests on a part that fails is not looked at."""
+    """Each part of the workspace; what rests on a part that fails is not looked at, and its failure is told once."""
     from muniment.evidence.errors import IntegrityError, MunimentError
+
+    told = set[str]()
 
     looks: tuple[tuple[str, Callable[[Desk], Line]], ...] = (
         ("files", _files),
         ("collectors", _collectors),
-        ("key", _key),
         ("store", _store),
+        ("key", _key),
         ("leftovers", _leftovers),
         ("pin", _pin),
         ("anchors", _anchors),
@@ -139,7 +148,10 @@ def _workspace(desk: "Desk") -> Iterator[Line]:
         try:
             yield look(desk)
         except MunimentError as error:
-            yield Line(what, "fail", str(error), error.mend, alarm=isinstance(error, IntegrityError))
+            alarm = isinstance(error, IntegrityError)
+            if str(error) not in told:
+                yield Line(what, "fail", str(error), error.mend, alarm, error.exit_code)
+            told.add(str(error))
             if what == "files":
                 return
 
@@ -289,14 +301,12 @@ def _disk(desk: "Desk") -> Line:
 def _leftovers(desk: "Desk") -> Line:
     """What a writer leaves who was killed. The next writer removes it; so does this, unless a writer is at work."""
     from muniment.cli.words import counted
-    from muniment.evidence.store.anchor import sound, waiting
     from muniment.evidence.store.lock import mend
 
     path = desk.workspace.store_path
-    tokens = waiting(path)
-    unsound = sorted(tokens.keys() - sound(tokens, desk.store.checkpoint().size).keys())
-    if unsound:
-        what = f"{path.name}/anchors/{unsound[0]} is no timestamp of this log: no run stores it"
+    refused = desk.store.refused_tokens()
+    if refused:
+        what = f"{path.name}/anchors/{refused[0]} is no timestamp of this log: no run stores it"
         return Line("leftovers", "warn", what, "find out how it came there, and take it away")
     halves = sorted(each.name for each in path.parent.glob(f".{path.name}.*") if each.is_dir())
     cleared = mend(path)

@@ -1,12 +1,11 @@
 """Anchors: proofs of a checkpoint that come from outside the store, fetched between runs and stored by the next one.
 
-A token is fetched after the commit that it stamps, so it can only be stored by a later commit. Until then it waits in
-`anchors/` beside git's own folders. In the tree it lies in the folder of the day on which it was stored, because a flat
+A token is fetched after the commit that it stamps, so it can only be stored by a later commit. Until then it waits
+(`waiting.py`). In the tree it lies in the folder of the day on which it was stored, because a flat
 folder would make each commit dearer than the one before.
 """
 
 import contextlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,8 +18,8 @@ from muniment.evidence.errors import IntegrityError, MunimentError
 from muniment.evidence.model import Frozen, Instant, canonical, rfc3339, utc
 from muniment.evidence.store.fault import Fault
 from muniment.evidence.store.layout import ANCHORS
-from muniment.evidence.store.lock import unwritable
-from muniment.evidence.store.timestamp import Token, believe_token, read_token
+from muniment.evidence.store.timestamp import believe_token, read_token
+from muniment.evidence.store.waiting import stamped_size, waiting, write_among_anchors
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 CLOCK_TOLERANCE = timedelta(minutes=5)  # how far two honest clocks may differ
 _STATE = "state.json"
 _UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
-_NAME = re.compile(r"([0-9]{1,18})(?:-[0-9a-f]{8})?\.tsr")
 
 
 class AnchorState(Frozen):
@@ -95,15 +93,6 @@ def anchor_state(store: Path, name: str) -> AnchorState:
     return _states(store).anchors.get(name, AnchorState())
 
 
-def keep_token(store: Path, size: int, token: Token, *, mark: str = "") -> None:
-    """Let a token wait for the next run. `mark`, eight hexadecimal digits, tells the tokens of authorities apart.
-
-    Raises:
-        StoreFault: it cannot be written.
-    """
-    _write(store, f"{size}-{mark}.tsr" if mark else f"{size}.tsr", token.answer)
-
-
 def note_anchored(store: Path, name: str, size: int, at: datetime) -> None:
     """Remember that this anchor holds the checkpoint of so many leaves."""
     _note(store, name, AnchorState(size=size, at=utc(at)))
@@ -118,37 +107,6 @@ def note_failure(store: Path, name: str, error: MunimentError, at: datetime) -> 
         name,
         AnchorState(size=known.size, at=known.at, waiting_since=since, failure=str(error), alarm=alarm),
     )
-
-
-def waiting(store: Path) -> dict[str, bytes]:
-    """Name → bytes of the tokens that no run has stored yet."""
-    folder = store / ANCHORS
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.tsr")) if _NAME.fullmatch(path.name)}
-
-
-def sound(tokens: Mapping[str, bytes], size: int) -> dict[str, bytes]:
-    """The tokens that a log of `size` leaves may store: what a bad disk left of one would be a fault for ever.
-
-    Whether one is over the checkpoint that its name says, and whose it is, is for verification to tell.
-    """
-    kept = {}
-    for name, data in tokens.items():
-        match = _NAME.fullmatch(name)
-        if match and int(match[1]) <= size:
-            with contextlib.suppress(MunimentError):
-                kept[name] = read_token(data, None, where=name).answer
-    return kept
-
-
-def stored_under(tokens: Mapping[str, bytes], at: datetime) -> dict[str, bytes]:
-    """Path in the tree → bytes, for tokens that are stored at this instant."""
-    return {f"{ANCHORS}/{at:%Y/%m/%d}/{name}": data for name, data in tokens.items()}
-
-
-def forget(store: Path, tokens: Mapping[str, bytes]) -> None:
-    """Remove tokens that a run has stored."""
-    for name in tokens:
-        (store / ANCHORS / name).unlink(missing_ok=True)
 
 
 def judge_anchors(sighted: Sighted, roots: "tuple[Certificate, ...]") -> tuple[list[Anchor], list[Fault]]:
@@ -169,8 +127,8 @@ def judge_anchors(sighted: Sighted, roots: "tuple[Certificate, ...]") -> tuple[l
 
 def unknown_sizes(sighted: Sighted) -> list[int]:
     """The sizes that tokens stamp and whose checkpoints were not met."""
-    matches = (_NAME.fullmatch(path.rpartition("/")[2]) for path, _ in sighted.files)
-    return [int(match[1]) for match in matches if match and int(match[1]) not in sighted.notes]
+    sizes = (stamped_size(path) for path, _ in sighted.files)
+    return [size for size in sizes if size is not None and size not in sighted.notes]
 
 
 def waiting_anchors(store: Path, notes: Mapping[int, str], roots: "tuple[Certificate, ...]") -> Iterator[Anchor]:
@@ -209,14 +167,14 @@ def _spelled(age: timedelta) -> str:
 
 
 def _anchor(path: str, data: bytes, notes: Mapping[int, str], roots: "tuple[Certificate, ...]") -> Anchor:
-    match = _NAME.fullmatch(path.rpartition("/")[2])
-    note = notes.get(int(match[1])) if match else None
-    if match is None or note is None:
+    size = stamped_size(path)
+    note = notes.get(size) if size is not None else None
+    if size is None or note is None:
         raise IntegrityError("it names no checkpoint of this log", where=path, code="anchor.unknown_size")
     token = read_token(data, note, where=path)
     if roots:
         believe_token(token, roots, where=path)
-    return Anchor(int(match[1]), token.at, path, bool(roots), note, token.answer)
+    return Anchor(size, token.at, path, bool(roots), note, token.answer)
 
 
 def _backdated(claims: Sequence[Claim], anchors: Sequence[Anchor]) -> Iterator[Fault]:
@@ -241,14 +199,4 @@ def _states(store: Path) -> AnchorStates:
 
 def _note(store: Path, name: str, state: AnchorState) -> None:
     states = AnchorStates(anchors={**_states(store).anchors, name: state})
-    _write(store, _STATE, canonical(states) + b"\n")
-
-
-def _write(store: Path, name: str, data: bytes) -> None:
-    folder = store / ANCHORS
-    try:
-        folder.mkdir(exist_ok=True)
-        (folder / f".{name}").write_bytes(data)
-        (folder / f".{name}").replace(folder / name)
-    except OSError as error:
-        raise unwritable(error, folder) from error
+    write_among_anchors(store, _STATE, canonical(states) + b"\n")

@@ -30,7 +30,7 @@ from muniment.evidence.record import (
     count_by_status,
     run_id_of,
 )
-from muniment.evidence.store import anchor, deciding, layout
+from muniment.evidence.store import anchor, deciding, layout, waiting
 from muniment.evidence.store.append import Draft, Head
 from muniment.evidence.store.commit import Writing, refuse_foreign_key, writing
 from muniment.evidence.store.door import admitted, admitted_plan
@@ -378,6 +378,10 @@ class Store:
         """
         return self._log.leaves().inclusion(leaf)
 
+    def refused_tokens(self) -> tuple[str, ...]:
+        """The names of what lies among the anchors and is no timestamp of a checkpoint of this log."""
+        return waiting.refused(self._log)
+
     def root(self, size: int) -> str:
         """The root of the log as it was at `size` leaves, as `sha256:…`.
 
@@ -396,11 +400,11 @@ class Store:
 
     def _commit(self, writer: Writing, draft: Draft, head: Head) -> Head:
         """Commit, together with the anchors of earlier checkpoints that wait to be stored."""
-        tokens = anchor.sound(anchor.waiting(self.path), head.checkpoint.size)
-        files = anchor.stored_under(tokens, utc(writer.at))
+        tokens = waiting.take(self._log)
+        files = waiting.stored_under(tokens, utc(writer.at))
         new = {path: data for path, data in files.items() if self._log.find(path) is None}
         after = writer.commit(replace(draft, files={**draft.files, **new}), head)
-        anchor.forget(self.path, tokens)
+        waiting.forget(self.path, tokens)
         return after
 
     def _holds(self, start: Start, folder: str, *, ours: bool) -> bool:

@@ -23,11 +23,15 @@ _SHA256 = "2.16.840.1.101.3.4.2.1"
 
 @dataclass(frozen=True)
 class Token:
-    """An answer that holds a token: when it says the stamped bytes were there, and the SHA-256 of those bytes."""
+    """An answer that holds a token: when it says the stamped bytes were there, and the SHA-256 of those bytes.
+
+    `note` is what was stamped, where that is known.
+    """
 
     answer: bytes
     at: datetime
     imprint: bytes
+    note: str = ""
 
 
 def ask_authority(url: str, note: str, *, seconds: float = 15) -> Token:
@@ -60,7 +64,7 @@ def read_token(answer: bytes, note: str | None, *, where: str) -> Token:
         raise IntegrityError(
             "the timestamp is over other bytes than the checkpoint", where=where, code="anchor.other_hash"
         )
-    return Token(answer, info.gen_time, imprint.message)
+    return Token(answer, info.gen_time, imprint.message, note or "")
 
 
 def believe_token(token: Token, roots: "tuple[Certificate, ...]", *, where: str) -> None:

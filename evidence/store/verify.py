@@ -38,6 +38,7 @@ from muniment.evidence.store.portions import Link, examined
 from muniment.evidence.store.repository import head_commit, journal, repository_faults
 from muniment.evidence.store.rotation import StoredTrust, pin_fault, revoked_faults
 from muniment.evidence.store.since import base_at, earlier_notes, keys_at
+from muniment.evidence.store.waiting import rewritten, stamped_sizes
 from muniment.evidence.store.witness import WitnessFile, witness_faults
 
 if TYPE_CHECKING:
@@ -120,9 +121,7 @@ def verify_store(
         chain, broken = _chain(database, head, None)
     found += examined(examiner, database, chain, progress, processes)
     trust = examiner.trust  # the newest version: it still names the keys that signed before
-    if base is not None:
-        examiner.gathered.sighted.notes |= dict(earlier_notes(database, base, unknown_sizes(examiner.gathered.sighted)))
-    anchors, wrong = judge_anchors(examiner.gathered.sighted, authorities)
+    anchors, wrong = _anchored(examiner, path, base, authorities)
     stamped = [(anchor.size, anchor.at) for anchor in anchors if anchor.trusted]
     found += revoked_faults(
         examiner.gathered.signed, trust, stamped, pinned=bool(authorities), patience=CLOCK_TOLERANCE
@@ -148,6 +147,19 @@ def verify_store(
         waiting=tuple(waiting_anchors(path, examiner.gathered.sighted.notes, authorities)),
         entries=tuple(examiner.gathered.sighted.entries),
     )
+
+
+def _anchored(
+    examiner: Examiner, path: Path, base: Commit | None, authorities: "tuple[Certificate, ...]"
+) -> tuple[list[Anchor], list[Fault]]:
+    """The timestamps that hold, and what is wrong with others, whether they were stored or lie beside the log."""
+    sighted = examiner.gathered.sighted
+    if base is not None:
+        sizes = [*unknown_sizes(sighted), *stamped_sizes(path)]
+        sighted.notes |= dict(earlier_notes(Database(path), base, sizes))
+    anchors, wrong = judge_anchors(sighted, authorities)
+    size = examiner.checkpoint.size if examiner.checkpoint else 0
+    return anchors, [*wrong, *rewritten(path, sighted.notes, examiner.trust, size)]
 
 
 def _believed(database: Database, chain: list[Link], trust: Trust | None) -> tuple[Trust | None, tuple[Fault, ...]]:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from muniment.evidence.store import verify_store
-from muniment.evidence.store.anchor import keep_token
 from muniment.evidence.store.timestamp import ask_authority, load_certificates
+from muniment.evidence.store.waiting import keep_token
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from muniment.evidence.store import Checkpoint, Store, verify_store
-from muniment.evidence.store.anchor import keep_token
 from muniment.evidence.store.timestamp import ask_authority, load_certificates
+from muniment.evidence.store.waiting import keep_token
 
 
 def test_a_rollback_is_seen_by_who_kept_a_checkpoint(victim: Any) -> None:

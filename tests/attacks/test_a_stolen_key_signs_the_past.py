@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from muniment.evidence.store import verify_store
-from muniment.evidence.store.anchor import keep_token
 from muniment.evidence.store.keys import TrustedKey
 from muniment.evidence.store.timestamp import ask_authority, load_certificates
+from muniment.evidence.store.waiting import keep_token
 
 
 def _ended(bench: Any, at: Any) -> Any:

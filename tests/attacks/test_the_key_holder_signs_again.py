@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from muniment.evidence.store import verify_store
-from muniment.evidence.store.anchor import keep_token
 from muniment.evidence.store.timestamp import ask_authority, load_certificates
+from muniment.evidence.store.waiting import keep_token
 
 
 def test_an_edited_record_is_seen_by_who_kept_a_checkpoint(bench: Any, making: Any, written_again: Any) -> None:

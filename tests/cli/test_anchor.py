@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from muniment.evidence.store import Store, timestamp
 from muniment.exports.contents import opened
 
 _SPEC = importlib.util.spec_from_file_location("store_tsa", Path(__file__).parents[1] / "evidence/store/tsa.py")
@@ -60,6 +61,25 @@ def test_openssl_believes_the_timestamp_that_a_pack_carries(acme: Path, muniment
             (authority.folder / name).write_bytes(files[name])
         words = ("-data", "timestamp.txt", "-in", "timestamp.tsr", "-CAfile", "root.pem")
         assert "Verification: OK" in authority.openssl("ts", "-verify", *words)
+
+
+def test_a_timestamp_over_other_bytes_is_refused_told_and_blocks_nothing(
+    acme: Path, muniment: Any, tmp_path: Path
+) -> None:
+    with tsa.serving(tmp_path / "tsa") as authority:
+        name_authority(acme, authority.url, authority.root)
+        other = authority.answer = timestamp.ask_authority(authority.url, "another note\n").answer
+        refused = muniment("--workspace", acme, "anchor")
+        assert (refused.code, "over other bytes than the checkpoint" in refused.words) == (4, True)
+        assert not list((acme / "evidence.git/anchors").glob("*.tsr*"))
+        head = Store.open(acme / "evidence.git").checkpoint().size
+        (acme / f"evidence.git/anchors/{head}.tsr").write_bytes(other)  # as if an older version had kept it
+        authority.answer = None
+        assert muniment("--workspace", acme, "decide", "signed_off", "--reason", "The year is over").code == 0
+        assert muniment("--workspace", acme, "anchor").code == 0
+    told = " ".join(muniment("--workspace", acme, "doctor").words.split())
+    assert f"anchors/{head}.tsr.refused is no timestamp" in told
+    assert muniment("--workspace", acme, "verify").code == 0
 
 
 def test_an_unreachable_authority_blocks_nothing_is_shown_and_is_asked_again(

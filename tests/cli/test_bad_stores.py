@@ -107,6 +107,24 @@ def test_an_index_of_another_store_is_refused_and_kept(acme: Path, muniment: Any
     assert contents(acme / ".muniment") == before
 
 
+@pytest.mark.parametrize(
+    ("spoil", "code", "sentence"),
+    [(a_later_format, 2, "the store is of format 2"), (a_truncated_pack, 4, "cannot be read")],
+)
+def test_the_doctor_ends_as_the_commands_would_and_tells_it_once(
+    acme: Path, muniment: Any, spoil: Callable[[Path], None], code: int, sentence: str
+) -> None:
+    spoil(acme)
+    said = muniment("--workspace", acme, "doctor", "--json")
+    failed = [line["sentence"] for line in said.json["lines"] if line["state"] == "fail"]
+    assert (said.code, [sentence in each for each in failed]) == (code, [True]), failed
+
+
+def test_a_file_that_cannot_be_read_ends_the_doctor_as_it_ends_other_commands(acme: Path, muniment: Any) -> None:
+    (acme / "controls" / "slip.yaml").write_text("controls: [{id: A, ower: Ada}]\n")
+    assert muniment("--workspace", acme, "doctor").code == muniment("--workspace", acme, "status").code == 2
+
+
 def test_what_is_no_timestamp_waits_beside_the_log_and_is_told(acme: Path, muniment: Any) -> None:
     head = Store.open(acme / "evidence.git").checkpoint().size
     (acme / "evidence.git/anchors").mkdir(exist_ok=True)

@@ -9,8 +9,8 @@ import pytest
 
 from muniment.evidence.errors import CouldNotLook, IntegrityError
 from muniment.evidence.store import verify_store
-from muniment.evidence.store.anchor import keep_token, waiting
 from muniment.evidence.store.timestamp import ask_authority, believe_token, load_certificates
+from muniment.evidence.store.waiting import keep_token, waiting
 
 _SPEC = importlib.util.spec_from_file_location("store_tsa", Path(__file__).with_name("tsa.py"))
 assert _SPEC is not None and _SPEC.loader is not None
@@ -104,14 +104,26 @@ def test_a_file_among_the_anchors_that_is_no_token_is_a_fault(bench: Any, author
     assert codes(bench, authority.root) == ["anchor.malformed"]
 
 
-def test_what_waits_and_is_no_token_is_never_stored(bench: Any, authority: Any) -> None:
+def test_what_waits_and_is_no_token_of_the_log_is_put_aside_and_never_stored(bench: Any, authority: Any) -> None:
+    bench.run(number=1)
     checkpoint = bench.store.checkpoint()
     keep_token(bench.path, checkpoint.size, ask_authority(authority.url, checkpoint.note))
     whole = waiting(bench.path)[f"{checkpoint.size}.tsr"]
-    for name, data in (("1.tsr", b""), (f"{checkpoint.size}-00000000.tsr", whole[:-200]), ("99.tsr", whole)):
+    other = ask_authority(authority.url, "another note\n").answer
+    spoilt = {
+        "1.tsr": b"",
+        "2.tsr": whole,
+        "99.tsr": whole,
+        f"{checkpoint.size}-00000000.tsr": whole[:-200],
+        f"{checkpoint.size}-11111111.tsr": other,
+    }
+    for name, data in spoilt.items():
         (bench.path / "anchors" / name).write_bytes(data)
+    assert bench.store.refused_tokens() == tuple(sorted(spoilt))
     bench.run(number=FAR)
-    assert list(waiting(bench.path)) == ["1.tsr", f"{checkpoint.size}-00000000.tsr", "99.tsr"]
+    aside = {f"{name}.refused": data for name, data in spoilt.items()}
+    assert {path.name: path.read_bytes() for path in (bench.path / "anchors").glob("*.tsr*")} == aside
+    assert bench.store.refused_tokens() == tuple(sorted(aside))
     report = verify_store(bench.path, bench.trust, authorities=load_certificates(authority.root))
     assert (report.faults, [anchor.size for anchor in report.anchors]) == ((), [checkpoint.size])
 

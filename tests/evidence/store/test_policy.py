@@ -48,8 +48,8 @@ def test_tokens_of_two_authorities_stand_beside_each_other(bench: Any, tmp_path:
     import importlib.util
 
     from muniment.evidence.store import verify_store
-    from muniment.evidence.store.anchor import keep_token
     from muniment.evidence.store.timestamp import ask_authority, load_certificates
+    from muniment.evidence.store.waiting import keep_token
 
     spec = importlib.util.spec_from_file_location("store_tsa", Path(__file__).with_name("tsa.py"))
     assert spec is not None and spec.loader is not None

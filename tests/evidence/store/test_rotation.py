@@ -208,8 +208,8 @@ def test_with_a_pinned_authority_only_an_anchor_shows_what_was_there_before_a_re
 ) -> None:
     from datetime import datetime
 
-    from muniment.evidence.store.anchor import keep_token
     from muniment.evidence.store.timestamp import ask_authority, load_certificates
+    from muniment.evidence.store.waiting import keep_token
 
     bench.run(number=1)
     with tsa.serving(tmp_path / "tsa") as authority:
