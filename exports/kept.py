@@ -19,11 +19,15 @@ LARGEST = 512 << 20  # bytes of all files together
 _DIGEST = 32
 
 
-def key(xhtml: str, css: str, resources: Mapping[str, tuple[str, bytes]], versions: Mapping[str, str]) -> str:
-    """The digest of all that a fragment depends on: its markup and style, the resources, the engine and the format."""
+def base(css: str, resources: Mapping[str, tuple[str, bytes]], versions: Mapping[str, str]) -> str:
+    """The digest of what all fragments of a document depend on: style, resources, engine and format."""
     files = [(name, media_type, sha256(data).hexdigest()) for name, (media_type, data) in sorted(resources.items())]
-    said = json.dumps([FORMAT, sorted(versions.items()), css, files, xhtml])
-    return sha256(said.encode()).hexdigest()
+    return sha256(json.dumps([FORMAT, sorted(versions.items()), css, files]).encode()).hexdigest()
+
+
+def key(xhtml: str, on: str) -> str:
+    """The digest of all that a fragment depends on: its markup, and what stands under it."""
+    return sha256(f"{on}\n{xhtml}".encode()).hexdigest()
 
 
 class Kept:

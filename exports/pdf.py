@@ -9,14 +9,14 @@ the fonts.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muniment.exports.fragment import Fragment, packed, unpacked
 from muniment.exports.html import Page
-from muniment.exports.kept import Kept, key
+from muniment.exports.kept import Kept, base, key
 from muniment.exports.parts import Part, numbered, taken_apart, written
+from muniment.exports.revision import revision
 from muniment.exports.workers import drawn_by_workers, usual_workers
 
 if TYPE_CHECKING:
@@ -78,9 +78,7 @@ def render_pdf(
     shared = Shared(fonts, colours(pdf, profile), profile)
     merge(pdf, front, body, furniture, shared, lambda done: tell("pages", done, count.pages))
     finish(pdf)
-    out = BytesIO()
-    pdf.write(out, b"1.7", identifier.encode(), compress=True)
-    return Rendered(out.getvalue(), count.pages)
+    return Rendered(revision(pdf, identifier), count.pages)
 
 
 def _furniture(engine: "Engine", page: Page, language: str) -> "Furniture | None":
@@ -103,7 +101,7 @@ class _Atelier:
         from muniment.exports.engine import drawing_versions
 
         self.page, self.engine, self.kept, self.workers, self.count = page, engine, kept, workers, count
-        self.key = partial(key, css=page.css, resources=page.resources, versions=drawing_versions()) if kept else None
+        self.key = partial(key, on=base(page.css, page.resources, drawing_versions())) if kept else None
 
     def drawn(self, parts: Sequence[Part]) -> list[Fragment]:
         """The fragment of each part."""
