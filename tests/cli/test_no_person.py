@@ -1,6 +1,7 @@
 """An e-mail address, an IMEI, a telephone number and a MAC are planted in every input, and are found nowhere after.
 
-Inputs: captures (HAR, JSONL, pcap), consent logs (CSV, JSONL, Parquet, SQLite, records), lists of identifiers (CSV,
+Inputs: captures (HAR, JSONL, pcap, pcapng), consent logs (CSV, JSONL, Parquet, SQLite, PostgreSQL; records of TS 27560,
+of its profile dpv-27560, of Kantara 1.1), lists of identifiers (CSV,
 JSONL, text), a public page and its copy, a certificate, a passage of source code; each whole, most of them broken too.
 Where they are sought: every object of the store, the index, all that is printed, PDF, XLSX, ZIP.
 """
@@ -18,10 +19,13 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import dpkt
 import pikepdf
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -56,6 +60,11 @@ controls:
       - {id: c.parquet, collector: consent, subject: parquet log, settings: {acts: in/acts.parquet, events: in/events.parquet}, cadence: 1d}
       - {id: c.sqlite, collector: consent, subject: sqlite log, settings: {acts: "sqlite://ROOT/in/log.sqlite#acts", events: "sqlite://ROOT/in/log.sqlite#events"}, cadence: 1d}
       - {id: c.records, collector: consent, subject: records, settings: {acts: in/records.jsonl, events: in/events.csv, mapping: ts-27560}, cadence: 1d}
+      - {id: c.dpv, collector: consent, subject: dpv records, settings: {acts: in/dpv.jsonl, events: in/events.csv, mapping: dpv-27560}, cadence: 1d}
+      - {id: c.kantara, collector: consent, subject: receipts, settings: {acts: in/kantara.jsonl, events: in/events.csv, mapping: kantara-1.1}, cadence: 1d}
+      - {id: c.broken.receipts, collector: consent, subject: broken receipts, settings: {acts: in/broken.jsonl, events: in/events.csv, mapping: kantara-1.1}, cadence: 1d}
+      - {id: c.dpv.fields, collector: consent-fields, subject: dpv fields, settings: {records: in/dpv.jsonl, mapping: dpv-27560}, cadence: 1d}
+      - {id: c.kantara.fields, collector: consent-fields, subject: receipt fields, settings: {records: in/kantara.jsonl, mapping: kantara-1.1}, cadence: 1d}
       - {id: c.fields, collector: consent-fields, subject: fields, settings: {records: in/records.jsonl}, cadence: 1d}
       - {id: c.broken.fields, collector: consent-fields, subject: broken fields, settings: {records: in/broken.jsonl}, cadence: 1d}
   - adapt: MIN-1
@@ -78,6 +87,9 @@ controls:
       - {id: r.certificates, collector: certificates, register: certificates, cadence: 1d}
       - {id: s.passage, collector: source, subject: passage, settings: {repository: code, commit: "COMMIT", path: page.html, lines: "1", sha256: "DIGEST"}, cadence: 1d}
 """  # noqa: E501
+LOG_IN_POSTGRESQL = """
+      - {id: c.postgresql, collector: consent, subject: postgresql log, settings: {acts: "PLACE#acts", events: "PLACE#events", user: USER, password: "file:ROOT/password", allow_private: true}, cadence: 1d}
+"""  # noqa: E501
 SESSIONS = """
 defaults:
   endpoints:
@@ -88,10 +100,12 @@ entries:
   - {id: har, capture: in/a.har}
   - {id: jsonl, capture: in/a.jsonl}
   - {id: pcap, capture: in/a.pcap}
+  - {id: pcapng, capture: in/a.pcapng}
   - {id: cut har, capture: in/cut.har}
   - {id: broken har, capture: in/broken.har}
   - {id: broken jsonl, capture: in/broken.jsonl}
   - {id: broken pcap, capture: in/broken.pcap}
+  - {id: broken pcapng, capture: in/broken.pcapng}
 """
 CERTIFICATES = """
 entries:
@@ -124,9 +138,9 @@ def hello(name: str) -> bytes:
     return b"\x16\x03\x01" + len(handshake).to_bytes(2, "big") + handshake
 
 
-def pcap() -> bytes:
+def packets(kind: ModuleType) -> bytes:
     stream = io.BytesIO()
-    writer = dpkt.pcap.Writer(stream)
+    writer = kind.Writer(stream)
     for number, data in enumerate((b"", hello(f"{IMEI}.jane.example-telemetry.test"), " ".join(PLANTED).encode())):
         tcp = dpkt.tcp.TCP(sport=5000, dport=443, seq=1 + number * 400, data=data, flags=0 if number else 2)
         tcp.seq = 1 if not number else 2 if number == 1 else 900
@@ -160,6 +174,7 @@ def write_inputs(folder: Path) -> None:
         "a.jsonl": "".join(json.dumps(line) + "\n" for line in lines),
         "broken.jsonl": everybody + "\n",
         "broken.pcap": everybody,
+        "broken.pcapng": f"\n\r\r\n{everybody}",
         "acts.csv": acts,
         "events.csv": events,
         "broken.csv": acts.replace("action,at", "action,when") + f'"{everybody}',
@@ -168,7 +183,8 @@ def write_inputs(folder: Path) -> None:
         "page.html": page,
     }.items():
         (folder / name).write_text(content)
-    (folder / "a.pcap").write_bytes(pcap())
+    (folder / "a.pcap").write_bytes(packets(dpkt.pcap))
+    (folder / "a.pcapng").write_bytes(packets(dpkt.pcapng))
     write_tables(folder, acts, events)
 
 
@@ -190,8 +206,48 @@ def write_tables(folder: Path, acts: str, events: str) -> None:
         }
         for who in PLANTED
     ]
-    (folder / "records.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
+    dpv = [
+        {
+            "@id": f"urn:{who}",
+            "@type": "dpv:ConsentRecord",
+            "dct:identifier": who,
+            "dpv:hasDataSubject": {"@id": f"urn:{who}", "dct:identifier": who},
+            "dpv:hasNotice": {"@id": who, "dct:hasVersion": "1"},
+            "dpv:hasProcess": {"dpv:hasPurpose": "p", "dpv:hasPersonalData": {"rdf:value": who}},
+            "dpv:hasConsentStatus": {"@type": "dpv:ConsentGiven", "dpv:isIndicatedAtTime": WHEN},
+        }
+        for who in PLANTED
+    ]
+    receipts = [
+        {
+            "consentReceiptID": who,
+            "piiPrincipalId": who,
+            "policyUrl": "1",
+            "consentTimestamp": 1_769_940_000,
+            "services": [{"service": who, "purposes": [{"purpose": "p", "piiCategory": [who]}]}],
+        }
+        for who in PLANTED
+    ]
+    for name, values in (("records", records), ("dpv", dpv), ("kantara", receipts)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in values))
     (folder / "ids.jsonl").write_text("".join(json.dumps({"id": each, "at": WHEN}) + "\n" for each in PLANTED))
+
+
+def fill(server: str, folder: Path) -> str:
+    """A database that holds the acts and events too, and its password in a file; gives its check."""
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute("CREATE DATABASE persons")
+    with psycopg.connect(f"{server}/persons") as connection:
+        for name in ("acts", "events"):
+            head, *rows = csv.reader(io.StringIO((folder / f"in/{name}.csv").read_text()))
+            shape = ", ".join(f"{each} {'timestamptz' if each == 'at' else 'text'}" for each in head)
+            connection.execute(f"CREATE TABLE {name} ({shape})")
+            for row in rows:
+                connection.execute(f"INSERT INTO {name} VALUES ({', '.join(['%s'] * len(row))})", row)  # noqa: S608
+    parts = urlsplit(server)
+    (folder / "password").write_text(str(parts.password))
+    place = f"postgresql://{parts.hostname}:{parts.port}/persons"
+    return LOG_IN_POSTGRESQL.replace("PLACE", place).replace("USER", str(parts.username)).strip("\n")
 
 
 def commit(folder: Path, page: Path) -> str:
@@ -213,7 +269,7 @@ class Kept(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+def kept(tmp_path_factory: pytest.TempPathFactory, postgresql: str) -> Kept:
     import contextlib
 
     from muniment.cli.main import main
@@ -239,7 +295,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     for file in (root / "controls").glob("*.yaml"):
         file.unlink()
     source = commit(root / "code", root / "in/page.html")
-    controls = CONTROLS.replace("ROOT", str(root)).replace("COMMIT", source).replace("DIGEST", page)
+    controls = (
+        CONTROLS.replace("  - adapt: MIN-1", f"{fill(postgresql, root)}\n  - adapt: MIN-1")
+        .replace("ROOT", str(root))
+        .replace("COMMIT", source)
+        .replace("DIGEST", page)
+    )
     (root / "controls/controls.yaml").write_text(controls)
     run("-w", root, "collect", "--all")
     for words in (("status", "--json"), ("claims", "--json"), ("log", "--json"), ("log",)):
@@ -276,20 +337,23 @@ def test_the_inputs_were_looked_at_and_hold_what_was_planted(kept: Kept) -> None
     assert kept.statuses == {
         "log": "fail",
         "broken log": kept.statuses["broken log"],
-        **dict.fromkeys(("har", "jsonl", "pcap", "cut har"), "fail"),
-        **dict.fromkeys(("broken har", "broken jsonl", "broken pcap"), "traffic.unreadable"),
+        **dict.fromkeys(("har", "jsonl", "pcap", "pcapng", "cut har"), "fail"),
+        **dict.fromkeys(("broken har", "broken jsonl", "broken pcap", "broken pcapng"), "traffic.unreadable"),
         "list": "fail",
         "keys": "fail",
         "broken list": "identifier.unreadable",
         "X6": "pass",
         "GONE": "fail",
         "one": "inconclusive",
-        **dict.fromkeys(("jsonl log", "parquet log", "sqlite log", "records"), "fail"),
-        **dict.fromkeys(("json list", "plain list", "fields"), "fail"),
+        **dict.fromkeys(("jsonl log", "parquet log", "sqlite log", "postgresql log"), "fail"),
+        **dict.fromkeys(("records", "dpv records", "receipts"), "fail"),
+        **dict.fromkeys(("json list", "plain list", "fields", "dpv fields", "receipt fields"), "fail"),
         "broken fields": kept.statuses["broken fields"],
+        "broken receipts": kept.statuses["broken receipts"],
         "passage": "pass",
     }
-    assert not {kept.statuses["broken log"], kept.statuses["broken fields"]} & {"pass", "fail"}
+    broken = {kept.statuses[f"broken {each}"] for each in ("log", "fields", "receipts")}
+    assert not broken & {"pass", "fail"}
 
 
 def test_no_object_of_the_store_holds_any_of_it(kept: Kept) -> None:
