@@ -6,10 +6,10 @@ leaves lead from the old root to the new; whether the run makes sense; whether c
 the same; and who signed the commit.
 """
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 import orjson
 from pydantic import ValidationError
@@ -35,22 +35,22 @@ from muniment.evidence.store.meaning import (
     seen_start,
     start_faults,
 )
-from muniment.evidence.store.merkle import Frontier, leaf_hash, leaf_hashes
+from muniment.evidence.store.merkle import Frontier, leaf_hash
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.evidence.store.objects import Commit
+from muniment.evidence.store.pages import (
+    File,
+    Looked,
+    damaged_page,
+    line_place,
+    listed_hashes,
+    looked_at,
+    page_faults,
+    unsigned,
+)
 from muniment.evidence.store.rotation import Signed, StoredTrust, change_faults
 from muniment.evidence.store.since import Base, begun_before
 from muniment.evidence.store.statement import Page, Statement
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file that a statement covers: its bytes if they are those that were signed, else the fault and what is left."""
-
-    data: bytes | None
-    remains: bytes = b""
-    fault: Fault | None = None
-    broken: bool = False
 
 
 @dataclass(frozen=True)
@@ -227,53 +227,56 @@ class Examiner:
     def _content(self, covering: Statement, changes: Changes) -> Iterator[Fault]:
         """Files, leaves and the sense that they make; then the right edge is moved on."""
         entry = covering.predicate
-        files = {path: self._file(covering, changes, path) for path in covering.digests}
         pages = {page.path for page in entry.pages if layout.is_record_page(page.path)}
-        yield from (file.fault for path, file in files.items() if file.fault is not None and path not in pages)
+        files = {path: self._file(covering, changes, path) for path in covering.digests if path not in pages}
+        yield from (file.fault for file in files.values() if file.fault is not None)
 
-        signed, wrong = _listed_hashes(entry.leaf_hashes, files)
+        signed, wrong = listed_hashes(entry.leaf_hashes, files)
         yield from wrong
-        leaves: list[tuple[Page, int, list[bytes]]] = []
+        looked: list[Looked] = []
         hashes: list[bytes] | None = []
         at = 0
         for page in entry.pages:
             span = slice(at, at + page.leaves)
-            file = files.get(page.path) or _File(None, fault=_unsigned(page.path))
+            file = files.get(page.path) or self._page(covering, changes, page.path)
             belongs = None if signed is None else signed[span]
             found = belongs
             if file.data is None:
-                yield from _damaged_page(page, file, belongs, self._names(entry.pages, files)[span])
+                yield from damaged_page(page, file, belongs, self._names(entry.pages, files)[span])
             else:
-                lines = layout.split(file.data)
-                leaves.append((page, entry.first_leaf + at, lines))
-                found = leaf_hashes(lines)
-                yield from _page_faults(page, found, belongs)
+                looked.append(looked_at(page, entry.first_leaf + at, file.data))
+                found = looked[-1].hashes
+                yield from page_faults(page, found, belongs)
             hashes = None if hashes is None or found is None else hashes + found
             at += page.leaves
         yield from self._edge(covering, hashes)
-        yield from self._sense(leaves, whole=len(leaves) == len(entry.pages))
+        yield from self._sense(looked, whole=len(looked) == len(entry.pages))
         yield from self._rekey(covering, files)
 
-    def _file(self, covering: Statement, changes: Changes, path: str) -> _File:
+    def _page(self, covering: Statement, changes: Changes, path: str) -> File:
+        """A page of records; one that the statement names among the leaves and not among its files is unsigned."""
+        return self._file(covering, changes, path) if path in covering.digests else File(None, fault=unsigned(path))
+
+    def _file(self, covering: Statement, changes: Changes, path: str) -> File:
         """A file that the statement covers, read and held against its digest."""
         where = place(run_place(run_number(path)), path)
         object_id = changes.added.get(path) or changes.rewritten.get(path, ("", ""))[1]
         if not object_id:
-            return _File(None, fault=Fault("file.missing", where, "the file was signed and is not there"))
+            return File(None, fault=Fault("file.missing", where, "the file was signed and is not there"))
         try:
             data = self._database.read(object_id, "blob")
         except ObjectDamaged as error:
-            return _File(None, error.salvage, Fault("file.damaged", where, f"{error.where}: {error.what}"), broken=True)
+            return File(None, error.salvage, Fault("file.damaged", where, f"{error.where}: {error.what}"), broken=True)
         except IntegrityError as error:
-            return _File(None, fault=Fault("file.missing", where, f"{error.where}: {error.what}"))
+            return File(None, fault=Fault("file.missing", where, f"{error.where}: {error.what}"))
         if digest(data) != covering.digests[path]:
-            return _File(None, data, Fault("file.altered", where, "the file is not the one that was signed"))
-        return _File(data)
+            return File(None, data, Fault("file.altered", where, "the file is not the one that was signed"))
+        return File(data)
 
-    def _names(self, pages: tuple[Page, ...], files: dict[str, _File]) -> tuple[str, ...]:
+    def _names(self, pages: tuple[Page, ...], files: dict[str, File]) -> tuple[str, ...]:
         """The ids of the records of this entry in leaf order, as far as start and end of the run can be read."""
         path = pages[-1].path if pages else ""
-        start, end = self._open.get(run_number(path) or 0), files.get(path, _File(None)).data
+        start, end = self._open.get(run_number(path) or 0), files.get(path, File(None)).data
         if start is None or end is None or not path.endswith(f"/{layout.END}"):
             return ()
         try:
@@ -295,16 +298,13 @@ class Examiner:
         ):
             yield Fault("leaf.root", where, "the leaves do not lead to the root that was signed")
 
-    def _sense(self, leaves: Sequence[tuple[Page, int, list[bytes]]], *, whole: bool) -> Iterator[Fault]:
+    def _sense(self, looked: Sequence[Looked], *, whole: bool) -> Iterator[Fault]:
         """What the leaves say. `whole` is False where a page of the entry could not be read."""
         records: list[SeenRecord] = []
-        for page, first, lines in leaves:
-            holds_records = layout.is_record_page(page.path)
-            if holds_records:
-                with contextlib.suppress(ValueError):  # else each line is looked at by itself
-                    records += seen_records(lines)
-                    continue
-            for at, line in enumerate(lines):
+        for each in looked:
+            records += each.records or ()
+            page, first, holds_records = each.page, each.first, layout.is_record_page(each.page.path)
+            for at, line in enumerate(each.lines):
                 try:
                     schema = schema_of(line)
                     if schema == "muniment.record/1" and holds_records:
@@ -314,19 +314,19 @@ class Examiner:
                     elif schema == "muniment.end/1":
                         yield from self._end(End.model_validate_json(line), page.path, records, whole=whole)
                     elif schema == "muniment.log/1" or schema == "muniment.root/1":
-                        yield from self._genesis(line, page.path, _line_place(page, at))
+                        yield from self._genesis(line, page.path, line_place(page, at))
                     elif schema == "muniment.decision/1":
                         self._decision(Decision.model_validate_json(line), first + at)
                     else:
-                        self.gathered.unknown.append(f"{_line_place(page, at)}: {schema}")
+                        self.gathered.unknown.append(f"{line_place(page, at)}: {schema}")
                         whole = False
                 except ValueError as error:  # the errors of orjson and pydantic are ValueErrors
                     what = f"it cannot be understood: {_first_words(error)}"
-                    yield Fault("leaf.malformed", _line_place(page, at), what)
+                    yield Fault("leaf.malformed", line_place(page, at), what)
         self.gathered.records += len(records)
-        if records and leaves:
-            oldest = min(records, key=lambda record: record.recorded)
-            self.gathered.sighted.claims.append(Claim(leaves[0][1], oldest.recorded, f"record {oldest.id}"))
+        if records:
+            oldest = min(records, key=attrgetter("recorded"))
+            self.gathered.sighted.claims.append(Claim(looked[0].first, oldest.recorded, f"record {oldest.id}"))
 
     def _begin(self, line: bytes, path: str, leaf: int) -> Iterator[Fault]:
         start = seen_start(line)
@@ -359,17 +359,17 @@ class Examiner:
         if origin != self.trust.origin:
             yield Fault("log.origin", where, f"this is the log of {origin}, not {self.trust.origin}")
 
-    def _rekey(self, covering: Statement, files: dict[str, _File]) -> Iterator[Fault]:
+    def _rekey(self, covering: Statement, files: dict[str, File]) -> Iterator[Fault]:
         """A new version of the keys holds from its own commit on, if it follows the one before."""
         for page in covering.predicate.pages:
             version = layout.trust_version(page.path)
-            data = files.get(page.path, _File(None)).data
+            data = files.get(page.path, File(None)).data
             if version is None or version == 1 or data is None:
                 continue
             if self._root is None:
                 yield Fault("root.changed", page.path, "the version of the keys before it could not be read")
                 return
-            signatures = files.get(layout.trust_path(version, layout.SIGNATURES), _File(None)).data or b""
+            signatures = files.get(layout.trust_path(version, layout.SIGNATURES), File(None)).data or b""
             try:
                 changed = StoredTrust(Trust.model_validate_json(data), data.removesuffix(b"\n"))
             except ValidationError:
@@ -421,58 +421,17 @@ def _first_words(error: ValueError) -> str:
     return error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]
 
 
-def _line_place(page: Page, at: int) -> str:
-    return place(run_place(run_number(page.path)), page.path, f"line {at + 1}")
-
-
 def _uncovered(changes: Changes, covering: Statement | None, path: str) -> Iterator[Fault]:
     """Files that the commit wrote and its statement does not list."""
     signed = {path, layout.CHECKPOINT} | (covering.digests.keys() if covering is not None else set())
     written = changes.added.keys() | (changes.rewritten.keys() & layout.REWRITTEN)
-    yield from (_unsigned(file) for file in sorted(written - signed))
-
-
-def _unsigned(path: str) -> Fault:
-    return Fault("file.unsigned", place(run_place(run_number(path)), path), "no signed statement covers the file")
-
-
-def _listed_hashes(path: str | None, files: dict[str, _File]) -> tuple[list[bytes] | None, tuple[Fault, ...]]:
-    """The leaf hashes that were signed beside the pages; None where there is no list that can be relied on."""
-    data = files[path].data if path in files else None
-    if path is None or data is None:
-        return None, ()
-    try:
-        return layout.leaf_hashes(data), ()
-    except IntegrityError as error:
-        return None, (Fault(error.code, place(run_place(run_number(path)), path), error.what),)
+    yield from (unsigned(file) for file in sorted(written - signed))
 
 
 def _only_covered(changes: Changes, covering: Statement, path: str) -> Changes:
     """After a gap, all older files look new: only those of this commit are looked at."""
     own = {path, layout.CHECKPOINT, layout.FRONTIER, *covering.digests}
     return Changes(added={name: each for name, each in changes.added.items() if name in own}, faults=changes.faults)
-
-
-def _damaged_page(page: Page, file: _File, belongs: Sequence[bytes] | None, names: Sequence[str]) -> Iterator[Fault]:
-    """Name the records that a damaged page hits; where nothing tells them apart, all that it held."""
-    if file.fault is None or (not layout.is_record_page(page.path) and file.fault.code != "file.unsigned"):
-        return  # told with the other files
-    run = run_number(page.path) or 0
-    if belongs is None or file.fault.code in ("file.missing", "file.unsigned"):
-        held = f"; it held the records {names[0]} to {names[-1]}" if names else ""
-        yield Fault(file.fault.code, file.fault.where, file.fault.message + held)
-    elif file.broken:
-        yield from naming.unreadable(run, page.path, file.remains, belongs, names)
-    else:
-        yield from naming.altered(run, page.path, file.remains, belongs, names)
-
-
-def _page_faults(page: Page, found: Sequence[bytes], belongs: Sequence[bytes] | None) -> Iterator[Fault]:
-    where = place(run_place(run_number(page.path)), page.path)
-    if len(found) != page.leaves:
-        yield Fault("page.count", where, f"it holds {len(found)} leaves; the statement says {page.leaves}")
-    elif belongs is not None and list(belongs) != list(found):
-        yield Fault("page.leaves", where, "its leaf hashes are not those in the list beside it")
 
 
 def _object_of(path: str, changes: Changes) -> str:

@@ -46,16 +46,6 @@ class SeenRecord(msgspec.Struct, gc=False):
     recorded: _Moment
     outcome: _Observed | _Errored
 
-    @property
-    def errored(self) -> bool:
-        """Whether the look failed."""
-        return isinstance(self.outcome, _Errored)
-
-    @property
-    def status(self) -> str:
-        """The status of its verdict; a look that failed decides nothing."""
-        return self.outcome.verdict.status if isinstance(self.outcome, _Observed) else Status.INCONCLUSIVE.value
-
 
 class _Planned(msgspec.Struct, gc=False):
     id: str
@@ -148,9 +138,10 @@ def end_faults(start: SeenStart, end: End, records: Sequence[SeenRecord], path: 
     if found != list(names) or looked_at != tasks:
         planned = list(zip(names, tasks, strict=True))
         yield from _misfits(planned, list(zip(found, looked_at, strict=True)), run, path)
-    statuses = Counter([record.status for record in records])
+    verdicts = [record.outcome.verdict.status for record in records if isinstance(record.outcome, _Observed)]
+    errored = len(records) - len(verdicts)
+    statuses = Counter(verdicts) + Counter({Status.INCONCLUSIVE.value: errored})  # a look that failed decides nothing
     counted = {status.value: statuses[status.value] for status in Status}
-    errored = sum([record.errored for record in records])
     said = (end.planned, end.got, end.errored, end.by_status)
     if said != (len(start.plan.tasks), len(records), errored, counted):
         yield Fault("run.counts", place(run, path), "the counts of the end are not those of the records")
