@@ -26,7 +26,9 @@ _COMPRESSION = 1  # of ISA-L: a fifth of the time of zlib at its level 1, and sm
 
 def object_name(kind: Kind, data: bytes) -> str:
     """The 40 hexadecimal digits under which git knows this object."""
-    return hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)) + data, usedforsecurity=False).hexdigest()
+    hashed = hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)), usedforsecurity=False)
+    hashed.update(data)
+    return hashed.hexdigest()
 
 
 Tree = Mapping[str, tuple[bytes, str]]  # name → mode, object name
