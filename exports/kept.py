@@ -58,7 +58,7 @@ class Kept:
                 with os.fdopen(handle, "wb") as file:
                     file.write(sha256(data).digest() + data)
                 Path(written).replace(self.folder / name)
-            except OSError:
+            finally:
                 Path(written).unlink(missing_ok=True)
 
     def shrink(self) -> None:

@@ -110,7 +110,7 @@ def _kept_busy(
                 _tell_style(process.stdin, css, resources)
                 told = True
             _send(process.stdin, part.xhtml.encode())
-            answers.put((place, _answer(_received(process.stdout))))
+            answers.put((place, _answer(part, _received(process.stdout))))
         except (OSError, EOFError, ValueError):  # a killed one's pipes are closed under us
             answers.put((place, _died(part, process)))
             return
@@ -118,17 +118,26 @@ def _kept_busy(
 
 def _died(part: Part, process: "subprocess.Popen[bytes]") -> MunimentError:
     code = process.wait()
-    why = f"ended by signal {-code}" if code < 0 else f"ended with {code}"
+    if code == -signal.SIGXCPU:
+        why = "took more CPU time than it may"
+    else:
+        why = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
     return MunimentError(
-        f"“{part.name}” could not be drawn: the process that drew it was {why}",
+        f"“{part.name}” could not be drawn: the process that drew it {why}",
         mend="look whether the machine has memory left, and build the pack again: what was drawn is kept",
         code="pack.worker",
     )
 
 
-def _answer(data: bytes) -> bytes | MunimentError:
+def _answer(part: Part, data: bytes) -> bytes | MunimentError:
     if data[:1] == b"F":
         return data[1:]
+    if data[:1] == b"M":
+        return MunimentError(
+            f"“{part.name}” could not be drawn: it takes more memory than the process that drew it may have",
+            mend="look for a value in it that is larger than a page can show, and build the pack again",
+            code="pack.worker",
+        )
     said = json.loads(data[1:])
     return MunimentError(said["what"], mend=said["mend"], code=said["code"])
 
@@ -170,7 +179,7 @@ def serve(source: IO[bytes], sink: IO[bytes], limit: Callable[[], None]) -> None
         except MunimentError as error:
             _send(sink, b"E" + _said(error.what, error.mend, error.code))
         except MemoryError:
-            _send(sink, b"E" + _said("a part of the document takes more memory than is allowed", None, "pack.worker"))
+            _send(sink, b"M")
 
 
 def _said(what: str, mend: Any, code: str) -> bytes:
@@ -182,7 +191,9 @@ def _limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime) + SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+    if hard != resource.RLIM_INFINITY:
+        soft = max(min(soft, hard - 1), 0)  # below the hard one, at which the end is not told from any other
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
 def main() -> None:

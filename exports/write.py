@@ -148,9 +148,10 @@ def write_all_whole(files: Mapping[Path, bytes]) -> None:
         for written, path in beside:
             written.replace(path)
     except OSError as error:
+        raise _unwritable(path or Path(), error.strerror) from error
+    finally:  # after Ctrl-C too; what took its name is no longer beside
         for written, _ in beside:
             written.unlink(missing_ok=True)
-        raise _unwritable(path or Path(), error.strerror) from error
     for folder in {path.parent for path in files}:
         _settle(folder)
 

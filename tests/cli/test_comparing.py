@@ -81,3 +81,15 @@ def test_a_pack_of_an_earlier_key_is_compared_with_and_signed_off(acme: Path, mu
     words = ("--name", "Ada", "--role", "reviewed", "--statement", "I have read it.", "--json")
     assert muniment("-w", acme, "sign-off", built, *words).json["decision"]["refers_to"][0] == built.stem
     assert muniment("-w", acme, "verify").code == 0
+
+
+def test_a_pack_is_compared_with_one_that_a_key_sealed_which_was_rotated_since(muniment: Any, small_acme: Path) -> None:
+    words = ("-w", small_acme, "pack", "trustarc-truste", "--formats", "pdf", "--json")
+    muniment("-w", small_acme, "collect", "--all")
+    first = muniment(*words).json["path"]
+    assert muniment("-w", small_acme, "keys", "rotate", "--destroy").code == 0
+    muniment("-w", small_acme, "collect", "--all")
+    answer = muniment(*words, "--since", "last")
+    assert answer.code == 0, answer.words
+    for each in (first, answer.json["path"]):
+        assert muniment("-w", small_acme, "verify", each).code == 0

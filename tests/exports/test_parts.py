@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pikepdf
 import pytest
 
 from muniment.evidence import MunimentError
+from muniment.exports.fragment import Fragment, packed
 from muniment.exports.html import Page
+from muniment.exports.kept import Kept
 from muniment.exports.merge import roman
 from muniment.exports.parts import BLOCK, LONGEST, Part, taken_apart
 from muniment.exports.pdf import render_pdf
@@ -66,6 +69,21 @@ def test_one_change_draws_one_part_anew_and_a_damaged_one_is_not_believed(tmp_pa
     assert rendered(xhtml, cache=tmp_path) == before
 
 
+def test_of_what_is_kept_that_goes_first_which_was_not_used_for_longest(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, largest=400)
+    for age, name in enumerate(("new", "used", "old", "older")):
+        kept.put(name, packed(Fragment((), (), (), {}, (), (), (), {})))
+        os.utime(tmp_path / name, (10**9 - age, 10**9 - age))
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    kept.largest = sizes["new"] + sizes["used"]
+    assert kept.get("used") is not None
+    kept.shrink()
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "used"}
+    kept.largest -= 1
+    kept.shrink()
+    assert {path.name for path in tmp_path.iterdir()} == {"used"}
+
+
 def test_every_link_leads_to_its_page_and_every_mark_to_its_element() -> None:
     with pikepdf.open(BytesIO(rendered(document()))) as pdf:
         names = pdf.Root.Names.Dests.Names
@@ -107,6 +125,19 @@ def test_a_worker_that_dies_is_an_error_with_the_name_of_what_it_drew(tmp_path: 
     with pytest.raises(MunimentError, match=r"“Scope” could not be drawn.*signal 9") as died:
         list(drawn_by_workers([(0, Part("Scope", "<html/>"))], "", {}, 2, str(dying)))
     assert died.value.code == "pack.worker"
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [(f"-v {220 * 1024}", "takes more memory than"), ("-t 3", "took more CPU time than")],
+)
+def test_what_takes_more_than_a_worker_may_have_is_named(limit: str, told: str, tmp_path: Path) -> None:
+    bounded = tmp_path / "python"
+    bounded.write_text(f'#!/bin/sh\nulimit {limit}\nexec "{sys.executable}" "$@"\n')
+    bounded.chmod(0o755)
+    with pytest.raises(MunimentError, match=f"“Scope” could not be drawn: .*{told}") as stopped:
+        list(drawn_by_workers([(0, Part("Scope", document(rows=20_000)))], "", {}, 1, str(bounded)))
+    assert stopped.value.code == "pack.worker"
 
 
 def test_what_a_worker_refuses_is_told_as_if_it_were_drawn_here() -> None:
