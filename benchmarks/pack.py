@@ -8,9 +8,10 @@
 
 All print the same pages: the pack of the tests' organisation with that many weekly records, written once as XHTML.
 Naive is WeasyPrint as its documentation calls it: one document through the HTML parser, its headers, page numbers and
-the numbers of the contents by the style sheet, and its tables laid out as CSS does unless it is told otherwise
-(`table-layout: auto`). Tuned is the same with our style sheet as it is, whose tables have fixed columns: what is left
-between it and ours is due to parts, processes and the cache alone. Typst gets headings,
+the numbers of the contents by the style sheet, its tables laid out as CSS does unless it is told otherwise
+(`table-layout: auto`), and the lines of a cell ended by `br`. Tuned is the same with our markup and style sheet as they
+are, with fixed columns, and newlines in the cells: what is left between it and ours is due to parts, processes and the
+cache alone. Typst gets headings,
 paragraphs, lists and tables with the same words in the same fonts, not the looks; it is installed from PyPI into an
 environment of its own in a temporary folder. Chromium must be installed (`chromium` or `google-chrome`).
 Attachments and the seal are left out for all. Each contestant is a process of its own: wall and CPU seconds are of it
@@ -179,9 +180,10 @@ def _prepare(folder: Path, size: int) -> int:
         shutil.copy(folder / f"cold.{end}", folder / f"unchanged.{end}")
     for name, (_, data) in page.resources.items():
         (folder / name).write_bytes(data)
-    for name, style in {"naive": _plain_tables(_whole_style(page)), "tuned": _whole_style(page)}.items():
-        shutil.copy(folder / "cold.xhtml", folder / f"{name}.xhtml")
-        (folder / f"{name}.css").write_text(style, encoding="utf-8")
+    shutil.copy(folder / "cold.xhtml", folder / "tuned.xhtml")
+    (folder / "tuned.css").write_text(_whole_style(page), encoding="utf-8")
+    (folder / "naive.xhtml").write_text(_plain_cells(page.xhtml), encoding="utf-8")
+    (folder / "naive.css").write_text(_plain_tables(_whole_style(page)), encoding="utf-8")
     root = ElementTree.fromstring((folder / "cold.xhtml").read_text(encoding="utf-8"))  # noqa: S314 - just made
     (folder / "page.typ").write_text("\n".join(_typst_of(root.find("body"))), encoding="utf-8")
     style = f"<style>{_whole_style(page).replace('muniment:', '')}</style></head>"
@@ -203,10 +205,15 @@ def _whole_style(page: object) -> str:
 
 def _plain_tables(css: str) -> str:
     """The style sheet with tables as CSS lays them out unless it is told otherwise: by what is in all their cells."""
-    plain = css.replace("table-layout: fixed;", "")
-    if plain == css:
-        sys.exit("the tables of a pack have no fixed columns any more: naive would be tuned")
+    plain = css.replace("table-layout: fixed;", "").replace("td { white-space: pre-line }", "")
+    if len(plain) != len(css) - len("table-layout: fixed;td { white-space: pre-line }"):
+        sys.exit("the tables of a pack have other means than fixed columns and newlines: naive would be tuned")
     return plain
+
+
+def _plain_cells(xhtml: str) -> str:
+    """The document with its cells as a person writes them, and as our templates have them: `br` ends a line."""
+    return re.sub(r"<td\b[^>]*>.*?</td>", lambda cell: cell[0].replace("\n", "<br/>"), xhtml, flags=re.DOTALL)
 
 
 def _one_changed(evidence: tuple) -> tuple:

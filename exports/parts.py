@@ -15,6 +15,7 @@ from muniment.evidence import MunimentError
 
 INSIDE = "inside:"  # what the URL of a link within the document begins with
 FRONT = ("cover", "contents")
+HEADINGS = ("h1", "h2")
 GOES_ON = ("exceptions", "claims", "requests")  # sections that begin on the page where the one before them ends
 LONGEST = 150  # rows of a table that is not cut
 BLOCK = 90  # rows of a block
@@ -61,9 +62,11 @@ def taken_apart(xhtml: str) -> Parts:
             groups[-1].append(section)
         else:
             groups.append([section])
-    parts = [part for group in groups for part in _group(group)]
-    drawn = tuple(Part(_heading(each), written(_document(root, each))) for each in parts)
-    return Parts(_headed(root), _document(root, front), drawn)
+    drawn: list[Part] = []
+    for part in (part for group in groups for part in _group(group)):
+        under = drawn[-1].name if drawn else ""  # a block of rows stands under the heading of the block before
+        drawn.append(Part(_heading(part) or under, written(_document(root, part))))
+    return Parts(_headed(root), _document(root, front), tuple(drawn))
 
 
 def numbered(front: Element, pages: Mapping[str, int]) -> str:
@@ -173,9 +176,9 @@ def _class(element: Element) -> str:
 
 
 def _heading(content: list[Element]) -> str:
-    """The words of the first heading."""
-    for level in ("h1", "h2"):
-        for section in content:
-            if (found := section.find(f".//{level}")) is not None:
-                return " ".join("".join(found.itertext()).split())
-    return content[0].get("class", "")
+    """The words of the heading that the part begins with; none if it begins with rows of a table."""
+    first = next(iter(content[0]), None)
+    if first is None:
+        return _class(content[0])
+    found = first if first.tag in HEADINGS else first.find(".//h2")
+    return " ".join("".join(found.itertext()).split()) if found is not None else ""

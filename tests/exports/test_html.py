@@ -35,6 +35,21 @@ def test_markup_in_evidence_is_shown_as_text(sampled, text: str) -> None:
     assert tags.isdisjoint({"script", "img", "link", "style", f"{SVG}image", f"{SVG}script"})
 
 
+def test_a_cell_ends_its_lines_where_the_template_does_whatever_lines_a_value_has(sampled) -> None:
+    sample = sampled(
+        lambda *_: failed("bad", "bad"), query="alpha\nomega", weeks=1, framework="iso-iec-27018-2025", controls=3
+    )
+    pack = sample.pack()
+    root = ElementTree.fromstring(render(pack, glyphs()).xhtml)
+    assert not list(root.iter("br"))
+    first, *_ = root.find(".//table[@class='list index']/tbody")
+    record = pack.evidence[0].record
+    assert "".join(first[1].itertext()).splitlines() == [record.id, *pack.evidence[0].controls, record.check]
+    told = [line for cell in root.iter("td") for line in "".join(cell.itertext()).splitlines() if "alpha" in line]
+    assert told
+    assert all("alpha omega" in line for line in told)
+
+
 def test_what_no_record_says_is_printed_as_not_recorded(small) -> None:
     page = render(small.pack(), glyphs())
     assert '<span class="unknown">not recorded</span>' in page.xhtml

@@ -42,6 +42,7 @@ def test_a_long_table_is_cut_into_blocks_that_repeat_its_head() -> None:
     parts = taken_apart(document(rows=LONGEST + 1)).body
     assert len(parts) == 2 + -(-(LONGEST + 1) // BLOCK)
     assert all("<thead>" in part.xhtml for part in parts[2:])
+    assert {part.name for part in parts[2:]} == {"Three"}
     assert sum(part.xhtml.count("<tr id") for part in parts) == LONGEST + 1
 
 
