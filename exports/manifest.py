@@ -12,6 +12,7 @@ that the pages say stands here whole; all JSON is canonical (RFC 8785), so that 
     checkpoint.txt    the signed head of the log (C2SP tlog-checkpoint)
     timestamp.tsr     where an authority stamped a head of the log: its newest answer (RFC 3161)
     timestamp.txt     the head that it stamped, byte by byte, for `openssl ts -verify`
+    timestamp.json    muniment.consistency/1  where that head is an older one: that this pack's log continues it
     trust.json        muniment.root/1     the keys that may sign, as the store says; pin it elsewhere
     allowed_signers   the same keys, as `ssh-keygen -Y verify` reads them
 """
@@ -21,6 +22,7 @@ from typing import Any
 
 from muniment.evidence import StoredRun, canonical, digest, rfc3339
 from muniment.evidence.store.merkle import ConsistencyProof, InclusionProof
+from muniment.evidence.store.note import Checkpoint
 from muniment.exports.languages import marked
 from muniment.exports.model import Attachment, Pack, RequestRow, Since, Tally
 
@@ -53,7 +55,7 @@ def attachments(pack: Pack, prove: Prove, continues: Continue | None = None) -> 
         ),
         *_consistency(pack, continues),
         Attachment("checkpoint.txt", "text/plain", marked("The signed head of the log"), pack.head.note.encode()),
-        *_timestamp(pack),
+        *_timestamp(pack, continues),
         Attachment("trust.json", "application/json", marked("The keys that may sign"), canonical(pack.head.trust)),
         Attachment(
             "allowed_signers", "text/plain", marked("The keys for ssh-keygen -Y verify"), _allowed_signers(pack)
@@ -289,28 +291,39 @@ def _proofs(pack: Pack, prove: Prove) -> bytes:
     )
 
 
-def _timestamp(pack: Pack) -> Iterator[Attachment]:
-    """The newest timestamp of an authority, if there is one, and what it stamped."""
+def _timestamp(pack: Pack, continues: Continue | None) -> Iterator[Attachment]:
+    """The newest timestamp of an authority, if there is one, what it stamped, and how the log went on from there."""
     for each in pack.head.anchors:
         if each.answer:
             what = marked("What an authority outside says of the time of a head of the log (RFC 3161)")
             yield Attachment("timestamp.tsr", "application/timestamp-reply", what, each.answer)
             yield Attachment("timestamp.txt", "text/plain", marked("The head that it stamped"), each.note.encode())
+            if continues is not None and each.size < pack.head.size:
+                what = marked("That the log continues the head that was stamped")
+                path = _path(pack, each.size, Checkpoint.parse(each.note).root, continues)
+                yield Attachment("timestamp.json", "application/json", what, path)
 
 
 def _consistency(pack: Pack, continues: Continue | None) -> Iterator[Attachment]:
     """The proof that leads from the earlier pack's root to this one's, if an earlier pack was given."""
     if pack.since is None or continues is None:
         return
-    content = {
-        "schema": CONSISTENCY_SCHEMA,
-        "origin": pack.head.origin,
-        "old": {"size": pack.since.size, "root": pack.since.root},
-        "new": {"size": pack.head.size, "root": pack.head.root},
-        "path": [each.hex() for each in continues(pack.since.size).path],
-    }
     what = marked("That the log of the earlier pack is the beginning of this one")
-    yield Attachment("consistency.json", "application/json", what, canonical(content))
+    path = _path(pack, pack.since.size, pack.since.root, continues)
+    yield Attachment("consistency.json", "application/json", what, path)
+
+
+def _path(pack: Pack, size: int, root: str, continues: Continue) -> bytes:
+    """The proof that leads from the root of a smaller log to that of the pack's."""
+    return canonical(
+        {
+            "schema": CONSISTENCY_SCHEMA,
+            "origin": pack.head.origin,
+            "old": {"size": size, "root": root},
+            "new": {"size": pack.head.size, "root": pack.head.root},
+            "path": [each.hex() for each in continues(size).path],
+        }
+    )
 
 
 def _allowed_signers(pack: Pack) -> bytes:

@@ -33,7 +33,7 @@ from muniment.evidence.store.keys import Trust
 from muniment.evidence.store.merkle import ConsistencyProof, InclusionProof, consistent, includes, leaf_hash
 from muniment.evidence.store.note import Checkpoint, opened_checkpoint
 from muniment.exports.contents import Contents, opened
-from muniment.exports.received import Consistency, Manifest, PageDigests, Proofs, ReceivedRun
+from muniment.exports.received import Consistency, Manifest, PageDigests, Proofs, ReceivedRun, ReceivedSince
 from muniment.exports.seal import sealed_part, verify_seal
 from muniment.exports.signed import PdfSignature, Pinned, verify_signature
 
@@ -294,21 +294,30 @@ class Verification:
         return checkpoint
 
     def _continued(self, manifest: Manifest, checkpoint: Checkpoint | None) -> None:
-        """The log of the earlier pack is the beginning of this one, where the pack says so and has the proof."""
-        raw = self.contents.files.get("consistency.json")
-        if raw is None or checkpoint is None:
+        """The log begins with that of the earlier pack, and with the head that was stamped, where there are such."""
+        files = self.contents.files
+        if checkpoint is None:
             return
+        if "consistency.json" in files:
+            what = "no proof shows that the log of the earlier pack is the beginning of this one"
+            self._led("consistency.json", manifest.since, checkpoint, what)
+        stamped = files.get("timestamp.txt")
+        if stamped is not None and stamped != files.get("checkpoint.txt"):
+            what = "no proof shows that the log continues the head that was stamped"
+            self._led("timestamp.json", _head_in(stamped), checkpoint, what)
+
+    def _led(self, name: str, old: ReceivedSince | None, checkpoint: Checkpoint, what: str) -> None:
+        """The proof in this file leads from the old root to that of the checkpoint; otherwise `what` is the fault."""
         try:
-            told = Consistency.model_validate_json(raw)
+            told = Consistency.model_validate_json(self.contents.files.get(name, b""))
         except ValidationError:
-            self._add("consistency.malformed", "consistency.json", "the proof of consistency cannot be read")
+            self._add("consistency.malformed", name, "the proof of consistency cannot be read")
             return
-        old, new = manifest.since, (checkpoint.size, checkpoint.root)
+        new = checkpoint.size, checkpoint.root
         proof = ConsistencyProof(told.old.size, told.new.size, tuple(map(bytes.fromhex, told.path)))
         named = old is not None and told.old == old and (told.new.size, told.new.root) == new
         if not named or not consistent(proof, _hash(told.old.root), _hash(told.new.root)):
-            what = "no proof shows that the log of the earlier pack is the beginning of this one"
-            self._add("consistency.unproven", "consistency.json", what)
+            self._add("consistency.unproven", name, what)
 
     def _proofs(self, checkpoint: Checkpoint | None) -> "_Log | None":
         try:
@@ -437,6 +446,15 @@ def _record(line: bytes) -> EvidenceRecord | None:
         return record if canonical(record) == line else None
     except ValueError:  # pydantic's ValidationError is one
         return None
+
+
+def _head_in(note: bytes) -> ReceivedSince | None:
+    """Size and root of the head that a note says; None where it is none. Whose it is does not matter to a proof."""
+    try:
+        head = Checkpoint.parse(note.decode())
+    except (IntegrityError, UnicodeDecodeError):
+        return None
+    return ReceivedSince(size=head.size, root=head.root)
 
 
 def _hash(root: str) -> bytes:

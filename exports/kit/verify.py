@@ -154,6 +154,7 @@ def check(files, key, faults):
         check_decisions(manifest, paths, log, fault)
         if "consistency.json" in files:
             check_continued(files["consistency.json"], manifest, log, fault)
+        check_stamped(files, manifest, log, fault)
         name = manifest["pack"]["id"] + ".pdf"
         signatures = check_pdf(name, files[name], keys, fault) if name in files else 0
         return {
@@ -433,21 +434,32 @@ def check_decisions(manifest, paths, log, fault):
             fault("decision.unproven", each["id"], "no proof shows that the decision is in the log as it stands here")
 
 
-def check_continued(raw, manifest, log, fault):
-    """The log of the earlier pack is the beginning of this one."""
+def check_continued(raw, manifest, log, fault, name="consistency.json", stamped=None):
+    """The log of the earlier pack, or at the stamped head, is the beginning of this one."""
     try:
         proof = json.loads(raw.decode("utf-8"))
         path, old, new = [bytes.fromhex(each) for each in proof["path"]], proof["old"], proof["new"]
         said = (old["size"], old["root"], new["size"], new["root"])
     except (ValueError, KeyError, TypeError):
-        fault("consistency.malformed", "consistency.json", "the proof of consistency cannot be read")
+        fault("consistency.malformed", name, "the proof of consistency cannot be read")
         return
-    since = manifest["since"] or {}
+    since = stamped or manifest["since"] or {}
     root = "sha256:" + log["root"].hex() if log else new["root"]
     named = said == (since.get("size"), since.get("root"), manifest["checkpoint"]["size"], root)
     if not named or not continues(path, *said):
         message = "no proof shows that the log of the earlier pack is the beginning of this one"
-        fault("consistency.unproven", "consistency.json", message)
+        if stamped:
+            message = "no proof shows that the log continues the head that was stamped"
+        fault("consistency.unproven", name, message)
+
+
+def check_stamped(files, manifest, log, fault):
+    """The log continues the head that an authority stamped, where that is an older one."""
+    note = files.get("timestamp.txt")
+    if note is not None and note != files.get("checkpoint.txt"):
+        lines = note.decode("utf-8").split("\n")
+        stamped = {"size": int(lines[1]), "root": "sha256:" + base64.b64decode(lines[2]).hex()}
+        check_continued(files.get("timestamp.json", b""), manifest, log, fault, "timestamp.json", stamped)
 
 
 def continues(path, size, root, new_size, new_root):

@@ -1,8 +1,10 @@
 """What changed since an earlier pack, as the next pack says it."""
 
+import base64
 import importlib.util
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -14,7 +16,7 @@ from muniment.exports.changes import earlier
 from muniment.exports.contents import Contents
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
-from muniment.exports.model import Change
+from muniment.exports.model import Change, Held, Pack
 from muniment.exports.tables import tables
 from muniment.exports.verify import Verification
 
@@ -119,15 +121,15 @@ def test_the_proof_that_the_log_was_continued_is_attached_and_leads_from_root_to
     assert "consistency.json" not in {each.name for each in small.pack().attachments}
 
 
-def altered(pack, change) -> list[str]:
+def altered(pack, change, name: str = "consistency.json") -> list[str]:
     """The codes of what the verifier finds in the pack's files after a change of the proof, listed as it is then."""
     files = {each.name: each.data for each in pack.attachments}
-    proof = orjson.loads(files["consistency.json"])
+    proof = orjson.loads(files[name])
     change(proof)
-    files["consistency.json"] = orjson.dumps(proof)
+    files[name] = orjson.dumps(proof)
     told = orjson.loads(files["manifest.json"])
-    listed = next(each for each in told["attachments"] if each["name"] == "consistency.json")
-    listed["sha256"] = digest(files["consistency.json"])
+    listed = next(each for each in told["attachments"] if each["name"] == name)
+    listed["sha256"] = digest(files[name])
     files["manifest.json"] = orjson.dumps(told)
     contents = Contents(files, (), ())
     return [fault.code for fault in Verification(contents, pack.head.trust).of_files().faults]
@@ -148,10 +150,54 @@ def test_a_proof_that_does_not_lead_to_the_root_is_named(small, before, change, 
     assert altered(small.pack(before=before), change) == codes
 
 
-def test_the_script_in_the_zip_follows_the_proof_between_any_two_sizes(small, before) -> None:
+@pytest.fixture(scope="module")
+def stamped(small, first) -> Pack:
+    """The pack of `small`, an authority having stamped the head of the log after two weeks."""
+    root = base64.b64encode(bytes.fromhex(first.head.root[7:])).decode()
+    note = f"{small.head.origin}\n{first.head.size}\n{root}\n\n\u2014 {small.head.origin} AAAAAAAAAAAA\n"
+    held = Held("timestamp", first.head.size, small.runs[-1].start.plan.planned, note, b"what an authority answers")
+    return replace(small, head=replace(small.head, anchors=(held,))).pack()
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (lambda _: None, []),
+        (lambda proof: proof["path"].reverse(), ["consistency.unproven"]),
+        (lambda proof: proof["old"].update(proof["new"]), ["consistency.unproven"]),
+        (lambda proof: proof.clear(), ["consistency.malformed"]),
+    ],
+)
+def test_the_log_is_shown_to_continue_the_head_that_was_stamped(stamped, change, codes: list[str]) -> None:
+    assert altered(stamped, change, "timestamp.json") == codes
+
+
+def test_the_script_in_the_zip_asks_for_that_proof_too(stamped) -> None:
+    script = kit_script()
+    files = {each.name: each.data for each in stamped.attachments}
+    told = orjson.loads(files["manifest.json"])
+    log = {"root": bytes.fromhex(told["checkpoint"]["root"][7:]), "size": told["checkpoint"]["size"]}
+    bent = orjson.loads(files["timestamp.json"])
+    bent["path"].reverse()
+    faults: list[tuple[str, ...]] = []
+    for proof in (files["timestamp.json"], orjson.dumps(bent), b""):
+        script.check_stamped({**files, "timestamp.json": proof}, told, log, lambda *each: faults.append(each))
+    assert [each[:2] for each in faults] == [
+        ("consistency.unproven", "timestamp.json"),
+        ("consistency.malformed", "timestamp.json"),
+    ]
+
+
+def kit_script() -> Any:
+    """`verify.py` as a module."""
     specification = importlib.util.spec_from_loader("kit_verify", loader=None)
     script = importlib.util.module_from_spec(specification)
     exec(compile(kit("verify.py"), "verify.py", "exec"), vars(script))  # noqa: S102 - our own, as it travels
+    return script
+
+
+def test_the_script_in_the_zip_follows_the_proof_between_any_two_sizes(small, before) -> None:
+    script = kit_script()
     tree = Tree([leaf_hash(bytes([each])) for each in range(20)])
     roots = [f"sha256:{tree.root(size).hex()}" if size else "" for size in range(21)]
     for old in range(1, 21):
