@@ -115,38 +115,51 @@ def verify_store(
         return VerifyReport(None, 0, 0, tuple(faults), pinned)
 
     examiner = Examiner(database, trust)
-    found = list(faults)
     base = _resumed(examiner, database, chain, since)
     if since is not None and base is None:  # then nothing is taken on trust
         chain, broken = _chain(database, head, None)
-    found += examined(examiner, database, chain, progress, processes)
-    trust = examiner.trust  # the newest version: it still names the keys that signed before
+    found = [*faults, *examined(examiner, database, chain, progress, processes)]
     anchors, wrong = _anchored(examiner, path, base, authorities)
-    stamped = [(anchor.size, anchor.at) for anchor in anchors if anchor.trusted]
-    found += revoked_faults(
-        examiner.gathered.signed, trust, stamped, pinned=bool(authorities), patience=CLOCK_TOLERANCE
-    )
-    found += [*wrong, *broken]
-    for kept in (witness, since):
-        found += _witnessed(examiner, kept, trust)
-    size = examiner.checkpoint.size if examiner.checkpoint else 0
-    for file in witnesses:
-        found += witness_faults(_newer(file, since if base else None), trust, size, examiner.gathered.roots.get)
+    found += [*_revoked(examiner, anchors, pinned=bool(authorities)), *wrong, *broken]
+    files = [_newer(file, since if base else None) for file in witnesses]
+    found += _kept_outside(examiner, (witness, since), files)
     found += repository_faults(database, sums=base is None)
+    waiting = waiting_anchors(path, examiner.gathered.sighted.notes, authorities)
+    report = _report(examiner, found, anchors, pinned=pinned)
+    return replace(report, since=since.size if since and base else None, waiting=tuple(waiting))
+
+
+def _report(examiner: Examiner, faults: Sequence[Fault], anchors: Sequence[Anchor], *, pinned: bool) -> VerifyReport:
+    gathered = examiner.gathered
     return VerifyReport(
         checkpoint=examiner.checkpoint,
         runs=examiner.runs,
-        records=examiner.gathered.records,
-        faults=tuple(found),
+        records=gathered.records,
+        faults=tuple(faults),
         pinned=pinned,
         open_runs=examiner.open_runs,
-        unknown=tuple(examiner.gathered.unknown),
+        unknown=tuple(gathered.unknown),
         anchors=tuple(anchors),
-        decisions=examiner.gathered.decisions,
-        since=since.size if since and base else None,
-        waiting=tuple(waiting_anchors(path, examiner.gathered.sighted.notes, authorities)),
-        entries=tuple(examiner.gathered.sighted.entries),
+        decisions=gathered.decisions,
+        entries=tuple(gathered.sighted.entries),
     )
+
+
+def _revoked(examiner: Examiner, anchors: Sequence[Anchor], *, pinned: bool) -> Iterator[Fault]:
+    """What a key signed that is not believed any more; the newest keys still name those that signed before."""
+    stamped = [(anchor.size, anchor.at) for anchor in anchors if anchor.trusted]
+    return revoked_faults(examiner.gathered.signed, examiner.trust, stamped, pinned=pinned, patience=CLOCK_TOLERANCE)
+
+
+def _kept_outside(
+    examiner: Examiner, checkpoints: Sequence[Checkpoint | None], files: Sequence[WitnessFile]
+) -> Iterator[Fault]:
+    """The log continues each checkpoint that was kept outside, and those that a second person keeps."""
+    for kept in checkpoints:
+        yield from _witnessed(examiner, kept, examiner.trust)
+    size = examiner.checkpoint.size if examiner.checkpoint else 0
+    for file in files:
+        yield from witness_faults(file, examiner.trust, size, examiner.gathered.roots.get)
 
 
 def _anchored(
