@@ -28,11 +28,11 @@ from muniment.evidence.index.rows import (
     run_row,
 )
 from muniment.evidence.model import utc
-from muniment.evidence.record import StoredRun
 from muniment.evidence.verdict import Status
 
 if TYPE_CHECKING:
     from muniment.evidence.store import Checkpoint, Store
+    from muniment.evidence.store.runs import RunHead
 
 Progress: TypeAlias = Callable[[int, int], None]  # leaves done, leaves in all
 
@@ -221,8 +221,8 @@ def _copy(connection: Connection, store: "Store", first: int, head: "Checkpoint"
         copied += len(batch.records)
         if progress is not None:
             progress(batch.last + 1, head.size)
-    runs = list(_begun(store, first, head.size)) if written is None else [written.run]
-    known_open = [run.start.run for run in runs if run.start.previous_size < first]
+    runs = list(_begun(store, first, head.size)) if written is None else [written.run_head]
+    known_open = [run.run for run in runs if run.previous_size < first]
     if known_open:
         connection.execute(delete(RUNS).where(RUNS.c.run.in_(known_open)))
     load(connection, RUNS, [run_row(run, head.size) for run in runs])
@@ -245,12 +245,12 @@ def _differences(connection: Connection, store: "Store", size: int) -> Iterator[
     yield from _unlike(connection, RECORDS, [], RECORDS.c.leaf >= done)
     yield from _unlike(connection, CONTROLS, [], CONTROLS.c.leaf >= done)
     yield from _unlike(connection, SERIES, series)
-    yield from _unlike(connection, RUNS, [run_row(stored, size) for stored in _begun(store, 0, size)])
+    yield from _unlike(connection, RUNS, [run_row(head, size) for head in _begun(store, 0, size)])
 
 
-def _begun(store: "Store", first: int, size: int) -> Iterator[StoredRun]:
+def _begun(store: "Store", first: int, size: int) -> "Iterator[RunHead]":
     """The runs that had begun when the store had `size` leaves, and have one at or after `first`."""
-    return (stored for stored in store.runs(since=first) if stored.start.previous_size < size)
+    return (head for head in store.run_heads(since=first) if head.previous_size < size)
 
 
 def _before(size: int, lines: Iterator[tuple[int, int, bytes]]) -> Iterator[tuple[int, int, bytes]]:

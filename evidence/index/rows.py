@@ -7,7 +7,7 @@ A row is a tuple in the order of its table's columns. Text loses its NUL charact
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 import msgspec
 import orjson
@@ -16,8 +16,10 @@ from sqlmodel import Field, Index, SQLModel
 
 from muniment.evidence.errors import IntegrityError
 from muniment.evidence.model import digest
-from muniment.evidence.record import StoredRun
 from muniment.evidence.verdict import Status
+
+if TYPE_CHECKING:
+    from muniment.evidence.store.runs import RunHead
 
 Row: TypeAlias = tuple[Any, ...]
 Series: TypeAlias = tuple[str, str]  # a check and a subject
@@ -257,20 +259,19 @@ def batches(lines: Iterable[tuple[int, int, bytes]], known: Mapping[Series, int]
         yield batch
 
 
-def run_row(stored: StoredRun, size: int) -> Row:
+def run_row(head: "RunHead", size: int) -> Row:
     """The row of a run as it stood when the log had `size` leaves."""
-    start, end = stored.start, stored.end if stored.leaves.stop <= size else None  # it may have ended since
-    actor = start.plan.actor
+    end = head.end if head.leaves.stop <= size else None  # it may have ended since
     return (
-        start.run,
-        start.previous_size,
-        start.run_id,
-        stored.commits[0],
-        microseconds(start.plan.planned),
-        _text(actor.name),
-        _text(actor.trigger),
-        len(start.plan.tasks),
-        *((None,) * 4 if end is None else (stored.commits[-1], microseconds(end.ended), end.got, end.errored)),
+        head.run,
+        head.previous_size,
+        head.run_id,
+        head.commits[0],
+        microseconds(head.planned),
+        _text(head.actor),
+        _text(head.trigger),
+        head.tasks,
+        *((None,) * 4 if end is None else (head.commits[-1], microseconds(end.ended), end.got, end.errored)),
     )
 
 

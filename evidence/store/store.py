@@ -40,6 +40,7 @@ from muniment.evidence.store.log import Log, LogEntry, open_log, parsed
 from muniment.evidence.store.merkle import ConsistencyProof, InclusionProof, leaf_hash
 from muniment.evidence.store.note import Checkpoint
 from muniment.evidence.store.rotation import StoredTrust, change_faults, signed_change
+from muniment.evidence.store.runs import RunHead, run_entries, run_head, stored_run
 from muniment.evidence.store.statement import SUFFIX
 from muniment.evidence.store.written import Written
 
@@ -327,18 +328,13 @@ class Store:
 
         `leaves` are those of records and end, none while a run is open; the leaf of the start is `start.previous_size`.
         """
-        entries: dict[int, dict[str, LogEntry]] = {}
-        beginnings = 0
-        for entry in reversed(self.history()):  # back to the first start of a run that ended since
-            if entry.size <= since and beginnings == len(entries):
-                break
-            if entry.run is not None and (entry.size > since or entry.run in entries):
-                name = entry.statement.rpartition("/")[2]
-                entries.setdefault(entry.run, {})[name] = entry
-                beginnings += name == layout.START_STATEMENT
         trust = self.trust()
-        for number in sorted(entries):
-            yield self._stored_run(entries[number], trust)
+        return (stored_run(self._log, entries, trust) for entries in run_entries(self.history(), since))
+
+    def run_heads(self, *, since: int = 0) -> Iterator[RunHead]:
+        """The runs as in `runs`, without the cost of understanding what each of their tasks was."""
+        trust = self.trust()
+        return (run_head(self._log, entries, trust) for entries in run_entries(self.history(), since))
 
     def records(self, *, since: int = 0) -> Iterator[StoredRecord]:
         """All records in leaf order, from the leaf `since` on; each read is checked against its signed statement."""
@@ -439,18 +435,6 @@ class Store:
             )
         path = f"{folder}/{layout.END}"
         return parsed(End, self._log.file(path), path)
-
-    def _stored_run(self, entries: dict[str, LogEntry], trust: Trust) -> StoredRun:
-        begun, ended = entries[layout.START_STATEMENT], entries.get(layout.STATEMENT)
-        folder = begun.statement.removesuffix(layout.START_STATEMENT)
-        path = folder + layout.START
-        start = parsed(Start, self._log.covered(self._log.statement(begun, trust), path), path)
-        if ended is None:
-            return StoredRun(start, None, (begun.commit,), range(begun.size, begun.size))
-        covering, path = self._log.statement(ended, trust), folder + layout.END
-        end = parsed(End, self._log.covered(covering, path), path)
-        leaves = range(covering.predicate.first_leaf, covering.predicate.size)
-        return StoredRun(start, end, (begun.commit, ended.commit), leaves)
 
 
 def _end_of(

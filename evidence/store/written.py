@@ -11,6 +11,7 @@ from itertools import takewhile
 from muniment.evidence.record import StoredRun
 from muniment.evidence.store.log import LogEntry
 from muniment.evidence.store.note import Checkpoint
+from muniment.evidence.store.runs import RunHead
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class Written:
     def numbered(self) -> Iterator[tuple[int, int, bytes]]:
         """Run, leaf and bytes of each record, as `Store.lines` gives them."""
         return ((self.run.start.run, leaf, line) for leaf, line in enumerate(self.lines, self.run.leaves.start))
+
+    @property
+    def run_head(self) -> RunHead:
+        """The run as `Store.run_heads` gives it."""
+        return RunHead.of(self.run)
 
     def is_all_since(self, since: int, head: Checkpoint, history: Sequence[LogEntry]) -> bool:
         """Whether no other run appended anything from the leaf `since` on, up to this head of the log."""
