@@ -20,6 +20,8 @@ def earlier_pack(desk: "Desk", asked: str, framework: str) -> "Earlier":
     from muniment.evidence.errors import UsageError
 
     path = _last(desk, framework) if asked == LAST else Path(asked)
+    if not path.is_file():
+        raise UsageError("there is no such pack", where=str(path), mend="name the PDF or ZIP of a pack, or `last`")
     before = read_pack(desk, path)
     if before.framework != framework:
         raise UsageError(

@@ -127,10 +127,15 @@ def known(word: str, words: Iterable[str], noun: str) -> str:
     choices = sorted(words)
     if word in choices:
         return word
-    numbers = set(re.findall(r"\d{4,}", word))  # of a standard, which say more than its letters
-    numbered = [each for each in choices if numbers and numbers <= set(re.findall(r"\d{4,}", each))]
-    near = numbered or get_close_matches(word, choices, n=1)
+    numbers = _numbers(word)  # of a standard, which say more than its letters
+    most = max((len(numbers & _numbers(each)) for each in choices), default=0)
+    numbered = [each for each in choices if most and len(numbers & _numbers(each)) == most]
+    near = numbered if numbers else get_close_matches(word, choices, n=1)
     mend = (
         f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(choices[:12])}" if choices else None
     )
     raise UsageError(f"unknown {noun} {word!r}", mend=mend)
+
+
+def _numbers(word: str) -> set[str]:
+    return set(re.findall(r"\d{4,}", word))

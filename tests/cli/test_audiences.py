@@ -42,8 +42,11 @@ def test_a_colour_that_cannot_be_read_and_a_logo_that_is_none_are_named(muniment
 
 
 def test_a_framework_is_guessed_by_its_number(muniment: Any, acme: Path) -> None:
-    answer = muniment("-w", acme, "pack", "iso-27001")
-    assert (answer.code, "did you mean iso-iec-27001-2022?" in answer.words) == (2, True)
+    for near in ("iso-27001", "iso-iec-27001-2023"):
+        answer = muniment("-w", acme, "pack", near)
+        assert (answer.code, "did you mean iso-iec-27001-2022?" in answer.words) == (2, True)
+    answer = muniment("-w", acme, "pack", "iso-27002")
+    assert (answer.code, "did you mean" in answer.words, "there are: " in answer.words) == (2, False, True)
 
 
 def test_no_pack_is_built_of_a_period_without_runs_unless_it_is_asked_for(muniment: Any, small_acme: Path) -> None:
