@@ -20,6 +20,7 @@ from muniment.evidence.index.rows import (
     IndexedRun,
     IndexRow,
     Row,
+    Series,
     Tables,
     batches,
     index_row,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from muniment.evidence.store.runs import RunHead
 
 Progress: TypeAlias = Callable[[int, int], None]  # leaves done, leaves in all
+_Source: TypeAlias = tuple[str, int, str]  # origin, size and root of the store that the rows come from
 
 _ALL = true()
 _VERIFY_FIRST = "run `muniment verify` against a pinned checkpoint before `muniment index rebuild`"
@@ -45,6 +47,7 @@ class Index:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._series: tuple[_Source | None, dict[Series, int]] = (None, {})  # those of the log as it was copied last
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -81,10 +84,10 @@ class Index:
             IntegrityError: `index.origin`, where the rows are those of another store.
         """
         with self._database.writing() as connection:
-            _refuse_another(connection, store)
+            _refuse_another(_source(connection), store)
             Tables.metadata.drop_all(connection)
             Tables.metadata.create_all(connection)
-            return _copy(connection, store, 0, store.checkpoint(), progress)
+            return _copy(connection, store, 0, store.checkpoint(), {}, progress)
 
     def update(self, store: "Store", progress: Progress | None = None) -> int:
         """Copy what came after the last indexed leaf, in one transaction; gives the number of records.
@@ -94,10 +97,16 @@ class Index:
                 beyond the store's end; `index.root`, where the store had another history when they were copied.
         """
         with self._database.writing() as connection:
-            _refuse_another(connection, store)
+            source = _source(connection)
+            _refuse_another(source, store)
             head = store.checkpoint()
-            first = _reach(connection, head)
-            return _copy(connection, store, first, head, progress) if first < head.size else 0
+            first = _reach(source, head)
+            if first >= head.size:
+                return 0
+            series = self._series_of(source, connection)
+            copied = _copy(connection, store, first, head, series, progress)
+        self._series = ((store.origin, head.size, head.root), series)
+        return copied
 
     def latest(self, as_of: datetime) -> list[Newest]:
         """For each check and subject, in that order, the newest record whose look had ended at `as_of`.
@@ -156,8 +165,17 @@ class Index:
             IntegrityError: as `update`.
         """
         with self._database.reading() as connection:
-            _refuse_another(connection, store)
-            return list(_differences(connection, store, _reach(connection, store.checkpoint())))
+            source = _source(connection)
+            _refuse_another(source, store)
+            return list(_differences(connection, store, _reach(source, store.checkpoint())))
+
+    def _series_of(self, source: "_Source | None", connection: Connection) -> dict[Series, int]:
+        """The first leaf of each series; what a log of this size and root holds need not be asked for again."""
+        (known, series), self._series = self._series, (None, {})
+        if source is not None and source == known:
+            return series
+        rows = listed(connection, SERIES, "check", "subject", "leaf")
+        return {(check, subject): leaf for check, subject, leaf in rows}
 
     def _prepare(self) -> None:
         """Reading first, so that an index that is there can be opened while another program writes to it."""
@@ -168,17 +186,13 @@ class Index:
                 Tables.metadata.create_all(connection)
 
 
-def _source(connection: Connection) -> tuple[str, int, str] | None:
-    """Origin, size and root of the store that the rows come from; None in a new index.
-
-    What each run asks is spelled here: to have it spelled by SQLAlchemy takes longer than to ask it.
-    """
-    row = connection.exec_driver_sql("SELECT origin, size, root FROM source").one_or_none()
-    return None if row is None else (str(row[0]), int(row[1]), str(row[2]))
+def _source(connection: Connection) -> _Source | None:
+    """What the rows come from; None in a new index."""
+    rows = listed(connection, SOURCE, "origin", "size", "root")
+    return (str(rows[0][0]), int(rows[0][1]), str(rows[0][2])) if rows else None
 
 
-def _refuse_another(connection: Connection, store: "Store") -> None:
-    source = _source(connection)
+def _refuse_another(source: _Source | None, store: "Store") -> None:
     if source is not None and source[0] != store.origin:
         raise IntegrityError(
             f"the index holds the rows of another store: {source[0]}, not {store.origin}",
@@ -187,9 +201,8 @@ def _refuse_another(connection: Connection, store: "Store") -> None:
         )
 
 
-def _reach(connection: Connection, head: "Checkpoint") -> int:
+def _reach(source: _Source | None, head: "Checkpoint") -> int:
     """How many leaves are indexed: 0 in a new index."""
-    source = _source(connection)
     if source is None:
         return 0
     _, size, root = source
@@ -208,13 +221,22 @@ def _reach(connection: Connection, head: "Checkpoint") -> int:
     return size
 
 
-def _copy(connection: Connection, store: "Store", first: int, head: "Checkpoint", progress: Progress | None) -> int:
-    """Add the rows of all leaves from `first` to the head; gives the number of records."""
-    known = {(check, subject): leaf for check, subject, leaf in listed(connection, SERIES, "check", "subject", "leaf")}
+def _copy(
+    connection: Connection,
+    store: "Store",
+    first: int,
+    head: "Checkpoint",
+    series: dict[Series, int],
+    progress: Progress | None,
+) -> int:
+    """Add the rows of all leaves from `first` to the head, and the series that begin there to `series`.
+
+    Gives the number of records.
+    """
     copied = 0
     written = store.written(first, head)
     lines = _before(head.size, store.lines(since=first)) if written is None else written.numbered()
-    for batch in batches(lines, known):
+    for batch in batches(lines, series):
         load(connection, SERIES, batch.series)
         load(connection, RECORDS, batch.records)
         load(connection, CONTROLS, batch.controls)

@@ -4,7 +4,7 @@ Instants are integers, microseconds since 1970-01-01T00:00:00Z, which both datab
 A row is a tuple in the order of its table's columns. Text loses its NUL characters, which PostgreSQL cannot hold.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
@@ -28,7 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 BATCH = 1_000
 STATUSES = {status.value: status for status in Status}
-NUL = b"\\u0000"
+_NUL = b"\\u0000"
 _GIVEN = {"autoincrement": False}  # the number comes from the store
 
 
@@ -180,8 +180,8 @@ CONTROLS, RUNS = _table(_RecordControl), _table(_Run)
 
 
 class _Span(msgspec.Struct, gc=False):
-    start: str
-    end: str
+    start: datetime
+    end: datetime
 
 
 class _Judged(msgspec.Struct, gc=False):
@@ -209,7 +209,7 @@ class _Method(msgspec.Struct, gc=False):
 
 
 class _Life(msgspec.Struct, gc=False):
-    valid_until: str | None = None
+    valid_until: datetime | None = None
 
 
 class _Kept(msgspec.Struct, gc=False):
@@ -223,7 +223,7 @@ class _Kept(msgspec.Struct, gc=False):
     subject_kind: str
     method: _Method
     collected: _Span
-    recorded: str
+    recorded: datetime
     outcome: _Observed | _Errored
     life: _Life
 
@@ -231,20 +231,20 @@ class _Kept(msgspec.Struct, gc=False):
 _kept = msgspec.json.Decoder(_Kept)
 
 
-def batches(lines: Iterable[tuple[int, int, bytes]], known: Mapping[Series, int]) -> Iterator[Batch]:
+def batches(lines: Iterable[tuple[int, int, bytes]], known: dict[Series, int]) -> Iterator[Batch]:
     """The rows of records, each as (run, leaf, canonical bytes), in the order of their leaves.
 
-    `known` gives the first leaf of each series begun earlier.
+    `known` gives the first leaf of each series begun earlier; those that begin now are added to it.
 
     Raises:
         IntegrityError: a line is no record.
     """
-    leaves = dict(known)
     batch = Batch()
     for run, leaf, line in lines:
         try:
-            record = _kept.decode(_without_nul(line) if NUL in line else line)
-            row = _record_row(record, leaf, digest(line), run, leaves.setdefault((record.check, record.subject), leaf))
+            # Most lines hold no escape at all, and one byte is found at once.
+            record = _kept.decode(_without_nul(line) if b"\\" in line and _NUL in line else line)
+            row = _record_row(record, leaf, digest(line), run, known.setdefault((record.check, record.subject), leaf))
         except ValueError as error:
             where = f"leaf {leaf} of run {run}"
             raise IntegrityError("this is not an EvidenceRecord", where=where, code="file.malformed") from error
@@ -321,8 +321,8 @@ def _record_row(record: _Kept, leaf: int, digested: str, run: int, series: int) 
     else:
         kind, status, message = "errored", Status.INCONCLUSIVE.value, outcome.message
         codes = orjson.dumps([outcome.cause]).decode()
-    start, end = _since_epoch(record.collected.start), _since_epoch(record.collected.end)
-    span = (start, end) if declared is None else (_since_epoch(declared.start), _since_epoch(declared.end))
+    start, end = microseconds(record.collected.start), microseconds(record.collected.end)
+    span = (start, end) if declared is None else (microseconds(declared.start), microseconds(declared.end))
     valid_until = record.life.valid_until
     return (
         leaf,
@@ -339,13 +339,9 @@ def _record_row(record: _Kept, leaf: int, digested: str, run: int, series: int) 
         codes,
         end,
         *span,
-        _since_epoch(record.recorded),
-        None if valid_until is None else _since_epoch(valid_until),
+        microseconds(record.recorded),
+        None if valid_until is None else microseconds(valid_until),
     )
-
-
-def _since_epoch(text: str) -> int:
-    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
 
 
 def _without_nul(line: bytes) -> bytes:

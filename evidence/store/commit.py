@@ -57,9 +57,7 @@ class Writing:
         self.reached("packed")
         git = plumbing.Git(folder, self.lock)
         try:
-            with os.scandir(packs) as entries:
-                many = sum(each.name.endswith(".pack") for each in entries) > _PACKS_MOST
-            if many:
+            if sum(name.endswith(".pack") for name in os.listdir(packs)) > _PACKS_MOST:  # noqa: PTH208 - quicker
                 git.gather_packs()
             git.admit(composed.pack)
             self.reached("indexed")

@@ -193,7 +193,8 @@ class Database:
 
     def _loose_reference(self, name: str) -> str | None:
         try:
-            return (self.folder / name).read_bytes().decode("ascii", "replace").removesuffix("\n")
+            with open(f"{self.folder}/{name}", "rb") as file:  # noqa: PTH123 - paths are slow, and each step asks
+                return file.read().decode("ascii", "replace").removesuffix("\n")
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
 

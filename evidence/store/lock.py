@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from muniment.evidence.errors import StoreFault
@@ -77,12 +77,20 @@ def unwritable(error: OSError, folder: Path) -> StoreFault:
 
 def _leftovers(folder: Path) -> Iterator[Path]:
     """Locks beside and below `refs`, and what was begun in `objects`; globs for them would take ten times as long."""
-    with os.scandir(folder) as entries:
-        yield from (folder / each.name for each in entries if each.name.endswith(".lock"))
-    for inner, _, names in os.walk(folder / "refs"):
-        yield from (Path(inner, name) for name in names if name.endswith(".lock"))
-    for inner, _, names in os.walk(folder / "objects"):
-        yield from (Path(inner, name) for name in names if name.startswith(_LEFT))
+    yield from (Path(path) for path in _files(folder, deep=False) if path.endswith(".lock"))
+    yield from (Path(path) for path in _files(folder / "refs") if path.endswith(".lock"))
+    begun = (path for path in _files(folder / "objects") if path.rpartition("/")[2].startswith(_LEFT))
+    yield from map(Path, begun)
+
+
+def _files(folder: str | Path, *, deep: bool = True) -> Iterator[str]:
+    """All but folders in a folder, and in those below it; none where there is no such folder."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for each in entries:
+            if not each.is_dir(follow_symlinks=False):
+                yield each.path
+            elif deep:
+                yield from _files(each.path)
 
 
 def _wait_for(descriptor: int, folder: Path) -> None:

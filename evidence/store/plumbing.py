@@ -7,9 +7,11 @@ repository; what each run needs is started without it, because to import it take
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from muniment.evidence.errors import StoreFault
@@ -25,6 +27,8 @@ _CONFIGURATION = {
     "transfer": {"fsckObjects": "true"},
     "gpg": {"format": "ssh"},
 }
+
+_HANDED_ON = ("PATH", "GIT_EXEC_PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")  # what git itself may need
 
 
 def make_repository(folder: Path) -> None:
@@ -46,18 +50,6 @@ class Git:
     def __init__(self, folder: Path, lock: int | None = None) -> None:
         self.folder = folder
         self._lock = lock
-        self._environment = {
-            **os.environ,
-            "LC_ALL": "C",  # its complaints are read
-            "LANGUAGE": "C",
-            "GIT_DIR": str(folder.absolute()),  # this repository and no other, whatever our own environment says
-            "GIT_OBJECT_DIRECTORY": str(folder.absolute() / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
-            "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_DEFAULT_REF_FORMAT": "files",
-            "GIT_CONFIG_NOSYSTEM": "1",  # and its own configuration, not that of the machine or of a person
-            "GIT_CONFIG_GLOBAL": os.devnull,
-        }
 
     def initialise(self) -> None:
         """Make an empty bare repository here, without hooks.
@@ -90,8 +82,9 @@ class Git:
         try:
             process = subprocess.Popen(
                 command,
+                executable=_program(os.environ.get("PATH")),
                 cwd=self.folder,
-                env=self._environment,
+                env=_environment(self.folder.absolute()),
                 stdin=pipe,
                 stdout=pipe,
                 stderr=pipe,
@@ -110,6 +103,28 @@ class Git:
         if process.returncode:
             raise _fault(command[1], process.returncode, complaint.decode("utf-8", "replace"), self.folder)
         return said
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """What git is told: this repository and no other, whatever our own environment says."""
+    return {
+        **{name: os.environ[name] for name in _HANDED_ON if name in os.environ},
+        "LC_ALL": "C",  # its complaints are read
+        "LANGUAGE": "C",
+        "GIT_DIR": str(folder),
+        "GIT_OBJECT_DIRECTORY": f"{folder}/objects",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_DEFAULT_REF_FORMAT": "files",
+        "GIT_CONFIG_NOSYSTEM": "1",  # and its own configuration, not that of the machine or of a person
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
+
+
+@cache
+def _program(path: str | None) -> str:
+    """Where git is: to have it looked for each time costs as much as all else that starting it takes here."""
+    return shutil.which("git", path=path) or "git"
 
 
 def sync(path: Path) -> None:
