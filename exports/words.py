@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 from muniment.controls.model import Relationship
 from muniment.controls.requests import AuditorStatus, RequestStatus
-from muniment.evidence import DecisionKind, Status
+from muniment.evidence import Status
+from muniment.exports import vocabulary
 from muniment.exports.languages import ENGLISH, Language
 from muniment.exports.text import CUT
 
@@ -53,125 +54,16 @@ class Words:
         self.no_record = _("no record")
         self.hidden = _("[masked]")
         self.nothing_yet = _("nothing yet")
-        self._sections = {
-            "document": _("Document control"),
-            "reading": _("How to read and verify"),
-            "summary": _("Executive summary"),
-            "scope": _("Scope"),
-            "applicability": _("Statement of Applicability"),
-            "controls": _("Control sheets"),
-            "findings": _("Findings"),
-            "exceptions": _("Exceptions"),
-            "populations": _("Populations and samples"),
-            "claims": _("Public claims"),
-            "requests": _("Requests"),
-            "evidence": _("Evidence index"),
-            "custody": _("Chain of custody"),
-            "integrity": _("Integrity"),
-            "glossary": _("Glossary"),
-            "signoff": _("Sign-off"),
-        }
-        self._statuses = {
-            Status.PASS: _("pass"),
-            Status.FAIL: _("fail"),
-            Status.INCONCLUSIVE: _("inconclusive"),
-            Status.NOT_APPLICABLE: _("not applicable"),
-        }
-        self._relationships = {
-            Relationship.EQUAL: _("equal to it"),
-            Relationship.SUBSET_OF: _("part of it"),
-            Relationship.SUPERSET_OF: _("wider than it"),
-            Relationship.INTERSECTS_WITH: _("overlapping it"),
-        }
-        self._decisions: dict[str, str] = {
-            DecisionKind.CONTROL_CHANGED: _("control changed"),
-            DecisionKind.EXCEPTION_GRANTED: _("exception granted"),
-            DecisionKind.EXCEPTION_CHANGED: _("exception changed"),
-            DecisionKind.EXCEPTION_WITHDRAWN: _("exception withdrawn"),
-            DecisionKind.ATTESTATION_MADE: _("attestation made"),
-            DecisionKind.ATTESTATION_CHANGED: _("attestation changed"),
-            DecisionKind.ATTESTATION_WITHDRAWN: _("attestation withdrawn"),
-            DecisionKind.SIGNED_OFF: _("signed off"),
-            DecisionKind.PACK_BUILT: _("pack built"),
-            DecisionKind.PACK_GIVEN: _("pack given"),
-            DecisionKind.IMPORTED: _("imported"),
-            DecisionKind.ERASED: _("erased"),
-            DecisionKind.PAYLOAD_OPENED: _("payload opened"),
-            DecisionKind.GAP_EXPLAINED: _("gap explained"),
-            DecisionKind.KEY_ROTATED: _("key rotated"),
-            DecisionKind.REQUEST_RECEIVED: _("request received"),
-            DecisionKind.REQUEST_REVISED: _("request revised"),
-            DecisionKind.REQUEST_ANSWERED: _("request answered"),
-        }
-        self._requests = {
-            RequestStatus.OPEN: _("open"),
-            RequestStatus.IN_PROGRESS: _("in progress"),
-            RequestStatus.ANSWERED: _("answered"),
-            RequestStatus.NOT_APPLICABLE: _("not applicable"),
-        }
-        self._askers = {
-            AuditorStatus.OPEN: _("open"),
-            AuditorStatus.ACCEPTED: _("accepted"),
-            AuditorStatus.RETURNED: _("returned"),
-            AuditorStatus.OTHER: _("in their own word"),
-        }
+        self._sections = vocabulary.sections(_)
+        self._statuses = vocabulary.statuses(_)
+        self._relationships = vocabulary.relationships(_)
+        self._decisions = vocabulary.decisions(_)
+        self._requests = vocabulary.requests(_)
+        self._askers = vocabulary.askers(_)
         self._languages = {"en": _("English"), "fr": _("French"), "zh": _("Chinese")}
-        self._months = (
-            _("January"),
-            _("February"),
-            _("March"),
-            _("April"),
-            _("May"),
-            _("June"),
-            _("July"),
-            _("August"),
-            _("September"),
-            _("October"),
-            _("November"),
-            _("December"),
-        )
-        self._columns = {
-            "Jan": _("Jan"),
-            "Feb": _("Feb"),
-            "Mar": _("Mar"),
-            "Apr": _("Apr"),
-            "May": pgettext("short", "May"),
-            "Jun": _("Jun"),
-            "Jul": _("Jul"),
-            "Aug": _("Aug"),
-            "Sep": _("Sep"),
-            "Oct": _("Oct"),
-            "Nov": _("Nov"),
-            "Dec": _("Dec"),
-            "Q1": _("Q1"),
-            "Q2": _("Q2"),
-            "Q3": _("Q3"),
-            "Q4": _("Q4"),
-        }
-        self._plain = {
-            "full": _("automatic"),
-            "partial": _("partly automatic"),
-            "manual": _("by hand"),
-            "fresh": _("fresh"),
-            "due": _("due now"),
-            "stale": _("stale: for some subject, the newest evidence is too old or there is none"),
-            "none": _("none in the period"),
-            "nonconformity": _("nonconformity"),
-            "accepted deviation": _("nonconformity, accepted for now as an exception"),
-            "evidence gap": _("evidence gap"),
-            "open": _("open"),
-            "ended": _("ended"),
-            "not begun": _("not begun"),
-            "auditor": _("the auditor"),
-            "internal": _("the organisation itself: not to be handed over"),
-            "redacted": _("readers outside: declared fields are masked"),
-            "timestamp": _("a timestamp authority"),
-            "remote": _("a second repository"),
-            "witness": _("a witness"),
-            "substantiated": _("substantiated"),
-            "unsubstantiated": _("not substantiated"),
-            "contradicted": _("contradicted"),
-        }
+        self._months = vocabulary.months(_)
+        self._columns = vocabulary.columns(_, pgettext)
+        self._plain = vocabulary.plain(_)
 
     def say(self, text: str) -> str:
         """A text of the catalogue; itself where the catalogue does not have it."""
