@@ -26,7 +26,7 @@ _PAUSE = 0.02  # seconds between two tries at what SQLite refuses at once
 
 
 class Database:
-    """One database. `reading` and `writing` are transactions; `close` gives the connections back."""
+    """One database. `reading`, `writing`: transactions; `asking`: one question; `close` gives the connections back."""
 
     def __init__(self, url: str) -> None:
         """Nothing is contacted yet.
@@ -46,6 +46,20 @@ class Database:
         """
         with _told(self._engine), self._engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        """For a single question, which sees one state by itself: a server need not be told of a transaction first.
+
+        Raises:
+            StoreFault: the database cannot be used.
+        """
+        if self._engine.dialect.name == "sqlite":  # no server is spoken to
+            with self.reading() as connection:
+                yield connection
+        else:
+            with _told(self._engine), self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as asked:
+                yield asked
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

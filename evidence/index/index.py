@@ -114,7 +114,7 @@ class Index:
         Of two that ended at one instant the later leaf counts. The cost grows with the number of checks and subjects,
         not with the length of the history.
         """
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             return newest(connection, microseconds(utc(as_of)))
 
     def find(

@@ -1,13 +1,14 @@
 """The newest record of each check and subject as of an instant: one look-up in an index for each, and few columns.
 
-A correlated subquery finds the leaf in the index alone, and one row is read by its key, so that the cost does not grow
-with the length of the history. The statement is put together once.
+In SQLite a correlated subquery finds the leaf in the index alone, and one row is read by its key; in PostgreSQL a
+lateral one gives the row itself, for half of the cost. Neither grows with the length of the history. The statements
+are put together once.
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, FromClause, bindparam, select, true
 
 from muniment.evidence.index.rows import RECORDS, SERIES, STATUSES, instant
 from muniment.evidence.verdict import Status
@@ -39,7 +40,8 @@ def newest(connection: Connection, as_of: int) -> list[Newest]:
 
     Of two that ended at one instant the later leaf counts.
     """
-    found = connection.execute(STATEMENT, {"as_of": as_of}).all()
+    statement = LATERAL if connection.dialect.name == "postgresql" else STATEMENT
+    found = connection.execute(statement, {"as_of": as_of}).all()
     rows = [
         Newest(leaf, name, run, check, subject, collector, STATUSES[status], ended)
         for leaf, name, run, check, subject, collector, status, ended in found
@@ -47,21 +49,21 @@ def newest(connection: Connection, as_of: int) -> list[Newest]:
     return sorted(rows, key=lambda row: (row.check, row.subject))
 
 
-_LEAF = (
-    select(RECORDS.c.leaf)
+_ENDED = (
+    select(RECORDS)
     .where(RECORDS.c.series == SERIES.c.leaf, RECORDS.c.collected <= bindparam("as_of", type_=BigInteger))
     .order_by(RECORDS.c.collected.desc(), RECORDS.c.leaf.desc())
     .limit(1)
     .correlate(SERIES)
-    .scalar_subquery()
 )
-STATEMENT = select(
-    RECORDS.c.leaf,
-    RECORDS.c.id,
-    RECORDS.c.run,
-    SERIES.c.check,
-    SERIES.c.subject,
-    RECORDS.c.collector,
-    RECORDS.c.status,
-    RECORDS.c.collected,
-).join_from(SERIES, RECORDS, RECORDS.c.leaf == _LEAF)
+
+
+def _columns(record: FromClause) -> tuple[ColumnElement[Any], ...]:
+    of, series = record.c, SERIES.c
+    return of.leaf, of.id, of.run, series.check, series.subject, of.collector, of.status, of.collected
+
+
+_LEAF = _ENDED.with_only_columns(RECORDS.c.leaf).scalar_subquery()
+_LAST = _ENDED.lateral()
+STATEMENT = select(*_columns(RECORDS)).join_from(SERIES, RECORDS, RECORDS.c.leaf == _LEAF)
+LATERAL = select(*_columns(_LAST)).join_from(SERIES, _LAST, true())

@@ -236,6 +236,20 @@ def test_as_of_a_date_is_one_search_in_the_index_for_each_series(tmp_path: Path)
     ]
 
 
+def test_as_of_a_date_postgresql_searches_its_index_once_for_each_series(postgresql_url: str) -> None:
+    with Index.open(postgresql_url) as index, index._database.asking() as connection:
+        asked = newest_of.LATERAL.compile(dialect=connection.dialect)
+        values = {**asked.params, "as_of": 1}
+        connection.exec_driver_sql("SET enable_seqscan = off")  # what it would do with many rows
+        connection.exec_driver_sql("SET enable_bitmapscan = off")
+        plan_lines = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN (COSTS off) {asked}", values)]
+        connection.exec_driver_sql("RESET ALL")
+    assert [line.strip(" ->") for line in plan_lines if "Scan" in line and "series" not in line] == [
+        "Index Scan Backward using record_as_of on record"
+    ]
+    assert not any("Sort" in line for line in plan_lines)
+
+
 def test_of_two_looks_that_ended_at_one_instant_the_later_leaf_counts(url: str, store: Store, signer: Signer) -> None:
     start = store.begin(plan(NOON, 1).model_copy(update={"reason": "again"}), signer, at=NOON)
     look(store, signer, NOON, [LEGACY])
