@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "warn", "fail"]
 
-COULD_NOT = 3
+COULD_NOT, INTEGRITY = 3, 4
 _SYMBOLS: dict[State, tuple[str, str]] = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
 _LEAST_FREE = 200 * 1024 * 1024  # bytes; a pack and a few hundred runs fit in
 _OLDEST_GIT = (2, 39)
@@ -219,6 +219,8 @@ def _pin(desk: "Desk") -> Line:
             "fail",
             f"the store names other signers than this side has pinned: {fault.message}",
             "find out why before you trust the store; a new pin is an act of two people",
+            alarm=True,
+            exit_code=INTEGRITY,
         )
     if desk.trust.version < len(chain):
         words = f"version {desk.trust.version} of the keys is pinned, and the store has version {len(chain)}"
@@ -250,6 +252,8 @@ def _anchors(desk: "Desk") -> Line:
         return Line("anchors", "fail", "\n".join(each.message for each in overdue), "muniment anchor")
     size, states = desk.store.checkpoint().size, standings(desk)
     words = "\n".join(standing(name, size, state) for name, state in states.items())
+    if any(state.alarm for state in states.values()):
+        return Line("anchors", "fail", words, "muniment anchor", alarm=True, exit_code=INTEGRITY)
     if all(state.size >= size for state in states.values()):
         return Line("anchors", "ok", words)
     since = [state.waiting_since for state in states.values() if state.waiting_since is not None]

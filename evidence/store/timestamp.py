@@ -5,6 +5,7 @@ signature was there by then. The answer is kept as it came, so that `openssl ts 
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,7 +63,10 @@ def read_token(answer: bytes, note: str | None, *, where: str) -> Token:
     expected = imprint.message if note is None else hashlib.sha256(note.encode()).digest()
     if imprint.hash_algorithm.dotted_string != _SHA256 or imprint.message != expected:
         raise IntegrityError(
-            "the timestamp is over other bytes than the checkpoint", where=where, code="anchor.other_hash"
+            "the timestamp is over other bytes than the checkpoint",
+            where=where,
+            mend="nothing was stored; find out who answers there, or name another authority",
+            code="anchor.other_hash",
         )
     return Token(answer, info.gen_time, imprint.message, note or "")
 
@@ -80,7 +84,9 @@ def believe_token(token: Token, roots: "tuple[Certificate, ...]", *, where: str)
         verifier.verify(_decoded(token.answer, where), token.imprint)
     except (VerificationError, ValueError) as error:
         raise IntegrityError(
-            f"the timestamp is not from the authority that was pinned ({error})", where=where, code="anchor.untrusted"
+            f"the timestamp is not from the authority that was pinned ({_reason(error)})",
+            where=where,
+            code="anchor.untrusted",
         ) from error
 
 
@@ -127,6 +133,12 @@ def exchange(url: str, query: bytes, seconds: float = 15) -> bytes:
             "anchor.unreachable", f"the authority cannot be reached ({type(error).__name__})", where=url
         ) from error
     return answer
+
+
+def _reason(error: Exception) -> str:
+    """What OpenSSL says, without its own bookkeeping."""
+    said = re.search(r'data: "(?:Verify error: )?([^"]+)"', str(error))
+    return said[1] if said else str(error)
 
 
 def _decoded(answer: bytes, where: str) -> "TimeStampResponse":

@@ -72,6 +72,8 @@ def test_a_timestamp_over_other_bytes_is_refused_told_and_blocks_nothing(
         refused = muniment("--workspace", acme, "anchor")
         assert (refused.code, "over other bytes than the checkpoint" in refused.words) == (4, True)
         assert not list((acme / "evidence.git/anchors").glob("*.tsr*"))
+        alarmed = muniment("--workspace", acme, "doctor")
+        assert (alarmed.code, "ALARM" in alarmed.words) == (4, True)
         head = Store.open(acme / "evidence.git").checkpoint().size
         (acme / f"evidence.git/anchors/{head}.tsr").write_bytes(other)  # as if an older version had kept it
         authority.answer = None

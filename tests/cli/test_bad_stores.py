@@ -109,7 +109,11 @@ def test_an_index_of_another_store_is_refused_and_kept(acme: Path, muniment: Any
 
 @pytest.mark.parametrize(
     ("spoil", "code", "sentence"),
-    [(a_later_format, 2, "the store is of format 2"), (a_truncated_pack, 4, "cannot be read")],
+    [
+        (a_later_format, 2, "the store is of format 2"),
+        (a_truncated_pack, 4, "cannot be read"),
+        (another_origin, 4, "this is the log elsewhere/evidence"),
+    ],
 )
 def test_the_doctor_ends_as_the_commands_would_and_tells_it_once(
     acme: Path, muniment: Any, spoil: Callable[[Path], None], code: int, sentence: str
