@@ -12,13 +12,12 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from muniment.evidence import MunimentError
+from muniment.exports.blocks import emptied, in_blocks
 
 INSIDE = "inside:"  # what the URL of a link within the document begins with
 FRONT = ("cover", "contents")
 HEADINGS = ("h1", "h2")
 GOES_ON = ("exceptions", "claims", "requests")  # sections that begin on the page where the one before them ends
-LONGEST = 150  # rows of a table that is not cut
-BLOCK = 90  # rows of a block
 SHEETS = 12  # unchecked controls or findings, of which several stand on a page
 
 
@@ -104,50 +103,24 @@ def _group(sections: list[Element]) -> Iterator[list[Element]]:
 
 def _sections(section: Element) -> list[Element]:
     """The section in pieces that begin a page each."""
-    pieces = [_empty(section)]
+    pieces = [emptied(section)]
     several = 0
     for child in section:
-        blocks = _blocks(child) if child.tag == "table" else [child]
+        blocks = in_blocks(child) if child.tag == "table" else [child]
         sheet = child.get("class", "")
         if sheet == "sheet checked" and any(each.tag == "article" for each in pieces[-1]):
-            pieces.append(_empty(section))
+            pieces.append(emptied(section))
             several = 0
         elif sheet in ("sheet unchecked", "gap"):
             several += 1
             if several > SHEETS:
-                pieces.append(_empty(section))
+                pieces.append(emptied(section))
                 several = 1
         pieces[-1].append(blocks[0])
         for block in blocks[1:]:
-            pieces.append(_empty(section))
+            pieces.append(emptied(section))
             pieces[-1].append(block)
     return pieces
-
-
-def _blocks(table: Element) -> list[Element]:
-    """A table in blocks of rows; each has the table's head."""
-    body = table.find("tbody")
-    if body is None or len(body) <= LONGEST:
-        return [table]
-    blocks = []
-    for start in range(0, len(body), BLOCK):
-        block = _empty(table)
-        for child in table:
-            if child is body:
-                rows = _empty(body)
-                rows.extend(body[start : start + BLOCK])
-                block.append(rows)
-            else:
-                block.append(child)
-        blocks.append(block)
-    return blocks
-
-
-def _empty(element: Element) -> Element:
-    """The element without what is in it."""
-    made = Element(element.tag, dict(element.attrib))
-    made.text = element.text
-    return made
 
 
 def _headed(root: Element) -> Element:

@@ -14,7 +14,7 @@ from muniment.exports.fragment import Fragment, packed
 from muniment.exports.html import Page
 from muniment.exports.kept import Kept
 from muniment.exports.merge import roman
-from muniment.exports.parts import BLOCK, LONGEST, Part, taken_apart
+from muniment.exports.parts import Part, taken_apart
 from muniment.exports.pdf import render_pdf
 from muniment.exports.workers import drawn_by_workers
 
@@ -38,12 +38,25 @@ def rendered(xhtml: str, **options: object) -> bytes:
 
 
 def test_a_long_table_is_cut_into_blocks_that_repeat_its_head() -> None:
-    assert [part.name for part in taken_apart(document(rows=LONGEST)).body] == ["One", "Two", "Three"]
-    parts = taken_apart(document(rows=LONGEST + 1)).body
-    assert len(parts) == 2 + -(-(LONGEST + 1) // BLOCK)
-    assert all("<thead>" in part.xhtml for part in parts[2:])
-    assert {part.name for part in parts[2:]} == {"Three"}
-    assert sum(part.xhtml.count("<tr id") for part in parts) == LONGEST + 1
+    assert [part.name for part in taken_apart(document(rows=160)).body] == ["One", "Two", "Three"]
+    parts = taken_apart(document(rows=165)).body[2:]
+    assert len(parts) == 3
+    assert all("<thead>" in part.xhtml for part in parts)
+    assert {part.name for part in parts} == {"Three"}
+    assert sum(part.xhtml.count("<tr id") for part in parts) == 165
+
+
+def test_the_blocks_after_a_row_that_got_a_line_longer_are_those_of_before() -> None:
+    plain = document("A cell", rows=400)
+    longer = plain.replace(">100</th><td>", ">100</th><td>" + "This says more than one line of a cell has room for. ")
+    before, after = (taken_apart(each).body[2:] for each in (plain, longer))
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True, True, True, True]
+
+
+def test_higher_rows_make_shorter_blocks() -> None:
+    low, high = (taken_apart(document(cell, rows=400)).body[2:] for cell in ("A cell", "A\ncell\nof\nlines"))
+    assert len(high) > 2 * len(low)
+    assert all(part.xhtml.count("<tr id") % 4 == 0 for part in high)
 
 
 def test_the_title_and_the_numbers_of_pages_are_in_no_part() -> None:
