@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from muniment.evidence import Code, Period
     from muniment.evidence.store import VerifyReport
     from muniment.exports.changes import Earlier
-    from muniment.exports.model import Held, Pack, Theme
+    from muniment.exports.model import Head, Held, Pack, Theme
     from muniment.exports.signing import Sign
     from muniment.exports.write import PackFile
 
@@ -246,12 +246,12 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
     from muniment.controls.assess import assess
     from muniment.controls.catalog import load_library
     from muniment.exports.engine import engine_versions
-    from muniment.exports.model import Head, Making
+    from muniment.exports.model import Making
     from muniment.exports.pack import build_pack
 
     store, workspace, looks = desk.store, desk.workspace, theme(desk)
     report = _verified(desk, progress)
-    checkpoint = store.checkpoint()
+    size = store.checkpoint().size
     records, runs = tuple(store.records()), tuple(store.runs())
     versions = {"muniment": metadata.version("muniment"), **engine_versions(asked.language or workspace.language)}
     return build_pack(
@@ -260,15 +260,7 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
         assess(workspace, records, runs, asked.period, asked.at),
         records=records,
         runs=runs,
-        head=Head(
-            origin=checkpoint.origin,
-            size=checkpoint.size,
-            root=checkpoint.root,
-            note=checkpoint.note,
-            commit=store.commit,
-            trust=desk.trust,
-            anchors=_held(desk, report),
-        ),
+        head=_head(desk, report),
         prove=store.proof,
         continues=store.consistency,
         period=asked.period,
@@ -283,11 +275,23 @@ def judge(desk: "Desk", asked: Request, progress: Progress) -> "Pack":
         before=asked.before,
         theme=looks,
         audience=asked.audience,
-        roots={
-            each.tree_size: store.root(each.tree_size)
-            for each in workspace.samples
-            if each.tree_size <= checkpoint.size
-        },
+        roots={each.tree_size: store.root(each.tree_size) for each in workspace.samples if each.tree_size <= size},
+    )
+
+
+def _head(desk: "Desk", report: "VerifyReport") -> "Head":
+    """The head of the store that the pack rests on, as it was verified."""
+    from muniment.exports.model import Head
+
+    checkpoint = desk.store.checkpoint()
+    return Head(
+        origin=checkpoint.origin,
+        size=checkpoint.size,
+        root=checkpoint.root,
+        note=checkpoint.note,
+        commit=desk.store.commit,
+        trust=desk.trust,
+        anchors=_held(desk, report),
     )
 
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from muniment.controls.request_list import OURS, kept_out
 from muniment.controls.requests import AuditRequest
 from muniment.evidence import rfc3339, utc
+from muniment.exports.cells import is_formula
 from muniment.exports.languages import marked
-from muniment.exports.tables import is_formula
 from muniment.exports.words import Words
 
 _OURS = (

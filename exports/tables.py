@@ -1,28 +1,22 @@
 """The tables of a pack, for programs and spreadsheets: what the pages say, one row a thing. Pure.
 
-    table          one row for each
-    applicability  criterion of the framework: the Statement of Applicability
-    findings       control that serves the framework, whatever its verdict
-    mappings       criterion that a control serves, and how
-    evidence       cited record, in the order of the log
-    holes          stretch of the period in which a subject had no valid evidence
-    exceptions     accepted deviation
-    populations    check: all that should have been looked at, and what was
-    exclusions     subject that a register leaves out, and why
-    claims         sentence said in public
-    attestations   statement of a named person
-    requests       request of an auditor, as it stands
-    runs           run of the log that the pack covers
-    decisions      decision since the period began
-    changes        thing that is otherwise than in the earlier pack, if one was given
-
-Strings are hostile. In CSV a cell that a spreadsheet would take for a formula gets an apostrophe before it, and what
-hides or turns text round is shown as its code point. JSON has every value as it is.
+table          one row for each
+applicability  criterion of the framework: the Statement of Applicability
+findings       control that serves the framework, whatever its verdict
+mappings       criterion that a control serves, and how
+evidence       cited record, in the order of the log
+holes          stretch of the period in which a subject had no valid evidence
+exceptions     accepted deviation
+populations    check: all that should have been looked at, and what was
+exclusions     subject that a register leaves out, and why
+claims         sentence said in public
+attestations   statement of a named person
+requests       request of an auditor, as it stands
+runs           run of the log that the pack covers
+decisions      decision since the period began
+changes        thing that is otherwise than in the earlier pack, if one was given
 """
 
-import csv
-import io
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,14 +24,7 @@ from typing import TypeAlias
 
 from muniment.evidence import Observed, canonical, rfc3339
 from muniment.exports.languages import marked
-from muniment.exports.model import Attachment, Cited, ControlSheet, Pack, SoaRow
-from muniment.exports.text import clipped, visible
-
-SCHEMA = "muniment.table/1"
-LONGEST_CELL = 30_000  # characters; a cell of a workbook holds 32,767
-
-# What Excel, LibreOffice and Google Sheets may take for a formula, in both widths (OWASP, CSV injection).
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20|%]")
+from muniment.exports.model import Cited, ControlSheet, Pack, SoaRow
 
 Cell: TypeAlias = str | int | bool | None
 
@@ -72,53 +59,6 @@ def tables(pack: Pack) -> tuple[Table, ...]:
         _table(_DECISIONS, _decisions(pack)),
         _table(_CHANGES, _changes(pack)),
     )
-
-
-def files(made: tuple[Table, ...]) -> tuple[Attachment, ...]:
-    """Each table as CSV and as JSON, under plain names."""
-    found = []
-    for table in made:
-        found.append(Attachment(f"{table.name}.csv", "text/csv", table.title, as_csv(table)))
-        found.append(Attachment(f"{table.name}.json", "application/json", table.title, as_json(table)))
-    return tuple(found)
-
-
-def as_csv(table: Table) -> bytes:
-    """RFC 4180, in UTF-8 with the mark that spreadsheets look for; instants in UTC, `yes` and `no`."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(table.columns)
-    writer.writerows([_plain(cell, table.name) for cell in row] for row in table.rows)
-    return out.getvalue().encode("utf-8-sig")
-
-
-def as_json(table: Table) -> bytes:
-    """`muniment.table/1`: canonical JSON (RFC 8785), one object a row."""
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    return canonical({"schema": SCHEMA, "name": table.name, "title": table.title, "rows": rows})
-
-
-def shown(text: str, name: str) -> str:
-    """A string as a cell can hold it: visible, and cut with a pointer to the table's JSON where it is very long."""
-    return visible(clipped(text, f"{name}.json", LONGEST_CELL))
-
-
-def is_formula(text: str) -> bool:
-    """Whether a spreadsheet could take the text for a formula or a command."""
-    return _FORMULA.match(text) is not None
-
-
-def _plain(cell: Cell, name: str) -> str:
-    match cell:
-        case None:
-            return ""
-        case bool():
-            return "yes" if cell else "no"
-        case int():
-            return str(cell)
-        case str():
-            text = shown(cell, name)
-            return f"'{text}" if is_formula(text) else text
 
 
 _APPLICABILITY = (

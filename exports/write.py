@@ -95,8 +95,9 @@ def form_bytes(
     what `sign` appends to the PDF.
     """
     from muniment.exports.bundle import bundle
+    from muniment.exports.cells import files
     from muniment.exports.oscal import oscal
-    from muniment.exports.tables import files, tables
+    from muniment.exports.tables import tables
     from muniment.exports.workbook import workbook
 
     pdf, pages = pack_bytes(pack, signer, progress, cache) if {"pdf", "zip"} & set(forms) else (b"", None)

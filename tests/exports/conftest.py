@@ -64,11 +64,12 @@ from muniment.evidence.store.keys import Signer, trust_in
 from muniment.evidence.store.merkle import InclusionProof, Tree, leaf_hash
 from muniment.evidence.store.note import signed_checkpoint
 from muniment.exports.bundle import bundle
+from muniment.exports.cells import files
 from muniment.exports.changes import Earlier, earlier
 from muniment.exports.model import Head, Making, Pack, Theme
 from muniment.exports.pack import build_pack
 from muniment.exports.signing import signing
-from muniment.exports.tables import files, tables
+from muniment.exports.tables import tables
 from muniment.exports.words import Words
 from muniment.exports.workbook import workbook
 from muniment.exports.write import pack_bytes

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from muniment.evidence import MunimentError, canonical
 from muniment.evidence.store.keys import Signer
 from muniment.exports.bundle import bundle, kit, signature, sums, zipped
-from muniment.exports.tables import files, tables
+from muniment.exports.cells import files
+from muniment.exports.tables import tables
 from muniment.exports.verify import PackReport, verify_pack
 from muniment.exports.write import write_all_whole, write_forms
 

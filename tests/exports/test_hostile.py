@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from muniment.controls.model import Register, Subject
 from muniment.evidence import canonical, failed
+from muniment.exports.cells import as_csv, as_json, is_formula
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import MOST_ROWS, render
 from muniment.exports.room import room
-from muniment.exports.tables import as_csv, as_json, is_formula, tables
+from muniment.exports.tables import tables
 from muniment.exports.words import Words
 from muniment.exports.workbook import workbook
 

@@ -18,10 +18,11 @@ from pydantic import ValidationError
 from muniment.controls.packs import PackSettings
 from muniment.evidence import canonical, digest, failed
 from muniment.evidence.errors import UsageError
+from muniment.exports.cells import files
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
 from muniment.exports.oscal import oscal
-from muniment.exports.tables import files, tables
+from muniment.exports.tables import tables
 from muniment.exports.unzipped import verify_zip
 from muniment.exports.verify import Redacted, verify_pdf
 from muniment.exports.write import form_bytes

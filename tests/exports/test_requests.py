@@ -10,11 +10,12 @@ import pytest
 
 from muniment.evidence import Actor, Decision, Period, StoredDecision, canonical, digest
 from muniment.exports.asked import signed_off
+from muniment.exports.cells import as_csv
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
 from muniment.exports.languages import language
 from muniment.exports.model import Pack
-from muniment.exports.tables import as_csv, tables
+from muniment.exports.tables import tables
 
 AT = datetime(2026, 11, 24, 3, 12, 33, tzinfo=UTC)
 

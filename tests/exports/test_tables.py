@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from muniment.evidence import failed
-from muniment.exports.tables import Table, as_csv, as_json, files, is_formula, tables
+from muniment.exports.cells import as_csv, as_json, files, is_formula
+from muniment.exports.tables import Table, tables
 from muniment.exports.words import Words
 from muniment.exports.workbook import workbook
 
