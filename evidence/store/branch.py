@@ -72,9 +72,12 @@ def _locked(lock: Path) -> int:
 
 def _note(folder: Path, line: str) -> None:
     """A line of the journal; like git, without a sync: it says what nobody relies on."""
-    path = folder / "logs" / BRANCH
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    path, how = folder / "logs" / BRANCH, os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    try:
+        descriptor = os.open(path, how, 0o666)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, how, 0o666)
     try:
         _write(descriptor, line.encode())
     finally:

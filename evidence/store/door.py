@@ -13,7 +13,7 @@ from muniment.evidence.sensitive import Declarations, may_hold_any, sightings
 from muniment.evidence.store.layout import RECORD_BYTES
 
 _NOTHING: Declarations = {}
-_TOGETHER = 50  # records whose bytes are searched at once, because to begin a search costs as much as to go on with it
+_TOGETHER = 100  # records whose bytes are searched at once, because to begin a search costs as much as to go on with it
 
 
 def admitted(start: Start, records: Sequence[EvidenceRecord], missing: Sequence[str]) -> list[bytes]:

@@ -7,7 +7,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -75,22 +75,25 @@ def unwritable(error: OSError, folder: Path) -> StoreFault:
     return StoreFault(f"the store cannot be written: {error.strerror}", where=str(folder), code="store.unwritable")
 
 
-def _leftovers(folder: Path) -> Iterator[Path]:
+def _leftovers(folder: Path) -> list[Path]:
     """Locks beside and below `refs`, and what was begun in `objects`; globs for them would take ten times as long."""
-    yield from (Path(path) for path in _files(folder, deep=False) if path.endswith(".lock"))
-    yield from (Path(path) for path in _files(folder / "refs") if path.endswith(".lock"))
-    begun = (path for path in _files(folder / "objects") if path.rpartition("/")[2].startswith(_LEFT))
-    yield from map(Path, begun)
+    return [
+        *_named(folder, lambda name: name.endswith(".lock"), deep=False),
+        *_named(folder / "refs", lambda name: name.endswith(".lock")),
+        *_named(folder / "objects", lambda name: name.startswith(_LEFT)),
+    ]
 
 
-def _files(folder: str | Path, *, deep: bool = True) -> Iterator[str]:
-    """All but folders in a folder, and in those below it; none where there is no such folder."""
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for each in entries:
-            if not each.is_dir(follow_symlinks=False):
-                yield each.path
-            elif deep:
-                yield from _files(each.path)
+def _named(folder: Path, wanted: Callable[[str], bool], *, deep: bool = True) -> Iterator[Path]:
+    """What is called so in a folder and in those below it; nothing where there is no such folder."""
+    folders = [os.fspath(folder)]
+    for each in folders:  # it grows
+        with suppress(FileNotFoundError), os.scandir(each) as entries:
+            for entry in entries:
+                if deep and entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif wanted(entry.name):
+                    yield Path(entry.path)
 
 
 def _wait_for(descriptor: int, folder: Path) -> None:

@@ -6,7 +6,6 @@ only when a power cut could not take it away again, and both may be repeated: a 
 Reads are checked one by one. That the whole history holds together is for `verify_store` to say.
 """
 
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from muniment.evidence.decision import Decision, StoredDecision
 from muniment.evidence.errors import RecordRefused, StoreFault, UsageError
-from muniment.evidence.model import canonical, digest, utc
+from muniment.evidence.model import canonical, utc
 from muniment.evidence.record import (
     End,
     Errored,
@@ -34,17 +33,17 @@ from muniment.evidence.store import anchor, deciding, layout, waiting
 from muniment.evidence.store.append import Draft, Head
 from muniment.evidence.store.commit import Writing, refuse_foreign_key, writing
 from muniment.evidence.store.door import admitted, admitted_plan
+from muniment.evidence.store.drafts import end_draft, folder_of, start_draft
 from muniment.evidence.store.keys import Signer, Trust, trust_in
 from muniment.evidence.store.lock import unwritable
 from muniment.evidence.store.log import Log, LogEntry, open_log, parsed
 from muniment.evidence.store.merkle import ConsistencyProof, InclusionProof, leaf_hash
 from muniment.evidence.store.note import Checkpoint
+from muniment.evidence.store.records import find_record, record_lines, stored_record
 from muniment.evidence.store.rotation import StoredTrust, change_faults, signed_change
 from muniment.evidence.store.runs import RunHead, run_entries, run_head, stored_run
 from muniment.evidence.store.statement import SUFFIX
 from muniment.evidence.store.written import Written
-
-_ID = re.compile(r"EV-\d{4}-(\d{6,})-\d{4,}")
 
 
 @dataclass(frozen=True)
@@ -199,15 +198,7 @@ class Store:
             )
             line = start.spelled(planned)
             admitted_plan(plan, line)
-            folder = layout.run_folder(start.plan.planned, start.run, start.run_id)
-            draft = Draft(
-                kind="run.start",
-                subject=layout.start_subject(start),
-                statement=f"{folder}/{layout.START_STATEMENT}",
-                pages={f"{folder}/{layout.START}": [line]},
-                runs=start.run,
-            )
-            self._begun_here[run_id] = _Begun(start, self._commit(writer, draft, head).commit)
+            self._begun_here[run_id] = _Begun(start, self._commit(writer, start_draft(start, line), head).commit)
             return start
 
     def finish(
@@ -249,8 +240,7 @@ class Store:
                 code="record.missing",
             )
         end = _end_of(start, records, at, milliseconds, reason, tuple(missing), clock_skew_milliseconds)
-        folder = layout.run_folder(start.plan.planned, start.run, start.run_id)
-        pages = {f"{folder}/{layout.page_name(number)}": page for number, page in enumerate(layout.paged(lines))}
+        folder = folder_of(start)
         with writing(self._log, self.origin, signer, at, "finish") as writer:
             refuse_foreign_key(self._log.trust(), signer, at, self.path)
             begun = self._begun_here.get(start.run_id)
@@ -263,15 +253,7 @@ class Store:
                 return known
             writer.reached("known")
             head = self._log.head()
-            draft = Draft(
-                kind="run.end",
-                subject=layout.end_subject(start, end),
-                statement=f"{folder}/{layout.STATEMENT}",
-                pages={**pages, f"{folder}/{layout.END}": [canonical(end)]},
-                runs=head.runs,
-                leaf_hashes=f"{folder}/{layout.LEAVES}",
-            )
-            after = self._commit(writer, draft, head)
+            after = self._commit(writer, end_draft(start, end, lines, head.runs), head)
             self._begun_here.pop(start.run_id, None)
             if begun is not None:
                 leaves = range(head.checkpoint.size, after.checkpoint.size)
@@ -338,16 +320,11 @@ class Store:
 
     def records(self, *, since: int = 0) -> Iterator[StoredRecord]:
         """All records in leaf order, from the leaf `since` on; each read is checked against its signed statement."""
-        return (_stored(line, run, leaf) for run, leaf, line in self.lines(since=since))
+        return (stored_record(line, run, leaf) for run, leaf, line in self.lines(since=since))
 
     def lines(self, *, since: int = 0) -> Iterator[tuple[int, int, bytes]]:
         """Run, leaf and canonical bytes of all records, as in `records`, without the cost of understanding them."""
-        trust = self.trust()
-        for entry in self.history():
-            if entry.size > since and entry.run is not None:
-                for leaf, line in self._log.record_lines(self._log.statement(entry, trust)):
-                    if leaf >= since:
-                        yield entry.run, leaf, line
+        return record_lines(self._log, since)
 
     def record(self, record_id: str) -> StoredRecord:
         """The record with this id.
@@ -355,16 +332,7 @@ class Store:
         Raises:
             KeyError: the store has no such record.
         """
-        match = _ID.fullmatch(record_id)
-        needle = f'"id":"{record_id}"'.encode()
-        trust = self.trust()
-        for entry in self.history():
-            if match and entry.run == int(match[1]):
-                for leaf, line in self._log.record_lines(self._log.statement(entry, trust), needle):
-                    stored = _stored(line, entry.run, leaf)
-                    if stored.record.id == record_id:
-                        return stored
-        raise KeyError(record_id)
+        return find_record(self._log, record_id)
 
     def proof(self, leaf: int) -> InclusionProof:
         """That a leaf is part of the log at its present checkpoint (RFC 6962 section 2.1.1).
@@ -469,7 +437,3 @@ def _versions() -> dict[str, str]:
     with suppress(OSError):  # a disk that fails here need not fail the run
         known = version("muniment")  # None, whatever its type says, where the metadata may not be read
     return {"muniment": known or "unknown", "store": str(layout.FORMAT)}
-
-
-def _stored(line: bytes, run: int, leaf: int) -> StoredRecord:
-    return StoredRecord(parsed(EvidenceRecord, line, f"leaf {leaf} of run {run}"), run, leaf, digest(line))
