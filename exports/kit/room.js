@@ -50,7 +50,7 @@ const WORDS = {
     good: "✓ Every record is in the signed log, unaltered.",
     bad: "✗ Faults: ",
     continued: (pack, root) => ` The log of the earlier pack ${pack} is the beginning of this one: compare its root, ${root}, with what that pack prints.`,
-    own: "The key was taken from this page itself: compare it with what you were told, and enter it above. Key: ",
+    own: "The key was taken from this page itself: compare it with what you were told, and enter it below. Key: ",
     limits: "This does not show that the key was in the right hands, or what the true time was.",
     shown: (n, all) => `${n} of ${all} records`,
     cut: "; the first 200 are listed, narrow the search for the others",
@@ -113,7 +113,7 @@ const WORDS = {
     good: "✓ Chaque preuve figure dans le journal signé, inchangée.",
     bad: "✗ Anomalies : ",
     continued: (pack, root) => ` Le journal du dossier précédent ${pack} est le début de celui-ci : comparez sa racine, ${root}, à celle qu’imprime ce dossier.`,
-    own: "La clé provient de cette page même : comparez-la à celle qui vous a été communiquée, et saisissez-la ci-dessus. Clé : ",
+    own: "La clé provient de cette page même : comparez-la à celle qui vous a été communiquée, et saisissez-la ci-dessous. Clé : ",
     limits: "Ceci ne montre ni que la clé était entre de bonnes mains, ni quelle était l’heure exacte.",
     shown: (n, all) => `${n} preuves sur ${all}`,
     cut: " ; les 200 premières sont listées, affinez la recherche pour les autres",
@@ -447,6 +447,7 @@ lines = split(files.get("records.jsonl") || new Uint8Array());
 for (const line of lines) { try { const raw = text(line), record = JSON.parse(raw); if (record.id && record.outcome && record.controls) records.push({ record, raw }); } catch (error) { /* named by verify */ } }
 if (manifest) { document.title = visible(`${manifest.pack.organisation}: ${manifest.pack.id}`); $("title").textContent = document.title; $("about").textContent = visible([manifest.pack.mark, manifest.pack.classification, manifest.framework.name, `${manifest.pack.period.start} – ${manifest.pack.period.end}`].filter(Boolean).join(" · ")); }
 for (const id of ["search", "criterion", "control", "status", "from", "to"]) $(id).addEventListener("input", list);
+if (manifest && Object.hasOwn(WORDS, manifest.pack.language)) $("language").value = manifest.pack.language;
 $("outside").hidden = files.has("records.jsonl");
 $("method").addEventListener("input", () => { $("strata").hidden = $("method").value !== "stratified"; });
 $("note").addEventListener("input", () => notes.set(open, $("note").value));

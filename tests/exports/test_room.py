@@ -281,6 +281,19 @@ def test_the_room_speaks_french(content, opened) -> None:
     expect(page.locator("#faults")).to_contain_text("la clé n’est pas de celles")
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_on_a_narrow_screen_only_tables_are_wider_and_the_room_opens_in_the_language_of_the_pack(
+    language: str, small, opened
+) -> None:
+    spoken = replace(small, workspace=replace(small.workspace, language=language))
+    files = {each.name: each.data for each in spoken.pack().attachments}
+    page, _ = opened(files | {"manifest.json.sig": signature(files["manifest.json"], small.signer)})
+    assert page.get_attribute("html", "lang") == language
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.locator("#rows button").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") == 400
+
+
 def test_hostile_evidence_is_text_and_what_hides_is_shown(sampled, opened) -> None:
     hostile = sampled(
         lambda _task, _week: failed("</script><img src=x onerror=alert(1)>\u202egpj.exe", "test.hostile"),
