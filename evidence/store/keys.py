@@ -56,10 +56,15 @@ class Signer:
         private = signer._private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(private)
-                os.fsync(file.fileno())
-            _public_file(path).write_text(f"{openssh(signer.public)} {name}\n", encoding="utf-8")
+            made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with os.fdopen(made, "wb") as file:
+                    file.write(private)
+                    os.fsync(file.fileno())
+                _public_file(path).write_text(f"{openssh(signer.public)} {name}\n", encoding="utf-8")
+            except OSError:
+                path.unlink()  # half a key would be taken for one
+                raise
         except FileExistsError as error:
             raise StoreFault(
                 "there is a key already, and a key is never overwritten", where=str(path), code="store.key_exists"

@@ -10,6 +10,7 @@ second fits both and is not what the log leads to. A person can compare size and
 """
 
 import base64
+import contextlib
 import hashlib
 import os
 import re
@@ -105,16 +106,24 @@ def append_to_witness(path: Path, checkpoint: Checkpoint, at: datetime) -> bool:
     signature = checkpoint.note.rstrip("\n").rpartition(" ")[2]
     body = f"{checkpoint.size} {checkpoint.root} {rfc3339(at)} {signature}"
     line = f"{body} {_bond(known.end, body)}\n"
+    before = path.stat().st_size if path.exists() else None
     try:
         with path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(line if path.exists() and file.tell() else f"{title}\n{line}")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
+        _cut_back(path, before)
         raise StoreFault(
             f"the witness's file cannot be written: {error.strerror}", where=str(path), code="witness.unwritable"
         ) from error
     return True
+
+
+def _cut_back(path: Path, size: int | None) -> None:
+    """Take away what was written of a line, or of a new file: half a line would pass for an edited file."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True) if size is None else os.truncate(path, size)
 
 
 def witness_faults(witness: WitnessFile, trust: Trust, size: int, root: Callable[[int], str | None]) -> Iterator[Fault]:
