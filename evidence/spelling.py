@@ -217,7 +217,8 @@ def _shape(kind: type[BaseModel], models: set[type[BaseModel]]) -> _Shape:
         if found is None or field.exclude:
             raise _UncertainError(name)
         needs[name] = found
-    kept = any(isinstance(each, cached_property) for base in kind.__mro__ for each in vars(base).values())
+    own = [base for base in kind.__mro__ if base not in BaseModel.__mro__]
+    kept = any(isinstance(each, cached_property) for base in own for each in vars(base).values())
     aliases = {name: field.serialization_alias or field.alias for name, field in fields.items()}
     return _Shape(
         instants=tuple(name for name, each in needs.items() if datetime in each),

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, event, func, insert, select
+from sqlalchemy import Connection, Engine, Table, event, func, select
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -106,8 +106,10 @@ def listed(connection: Connection, table: Table, *columns: str) -> list[Row]:
 
 @cache
 def _insertion(table: Table) -> str:
-    """SQLite's statement that adds a row: to spell it takes longer than to add the rows of a small run."""
-    return str(insert(table).compile(dialect=sqlite_dialect()))
+    """SQLite's statement that adds a row; SQLAlchemy would take longer to spell it than to add those of a small run."""
+    quoted = sqlite_dialect().identifier_preparer.quote
+    columns, places = ", ".join(quoted(each.name) for each in table.columns), ", ".join("?" for _ in table.columns)
+    return f"INSERT INTO {quoted(table.name)} ({columns}) VALUES ({places})"  # noqa: S608
 
 
 def _url(text: str) -> URL:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import distribution
 from pathlib import Path
 
 from muniment.evidence.decision import Decision, StoredDecision
@@ -432,8 +432,9 @@ def _end_of(
 
 @cache
 def _versions() -> dict[str, str]:
-    """What wrote a run: looking this up takes a third of the time of a small one."""
-    known = None
+    """What wrote a run. To have the whole metadata parsed for it would take as long again as to find them."""
+    text = None
     with suppress(OSError):  # a disk that fails here need not fail the run
-        known = version("muniment")  # None, whatever its type says, where the metadata may not be read
+        text = distribution("muniment").read_text("METADATA")
+    known = (text or "").partition("\nVersion: ")[2].partition("\n")[0]  # core metadata: one field a line
     return {"muniment": known or "unknown", "store": str(layout.FORMAT)}

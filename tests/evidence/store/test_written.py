@@ -2,6 +2,7 @@
 
 import sqlite3
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,18 @@ def test_a_head_that_somebody_moved_is_verified_again(bench: Any) -> None:
         bench.begin(number=2)
     bench.git("update-ref", "refs/heads/evidence", commit)
     assert bench.store.checkpoint() == before
+
+
+def test_an_index_that_stays_open_knows_the_series_that_others_began(bench: Any, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/i.db"
+    with Index.open(url) as staying, Index.open(url) as other:
+        for number, (tasks, index) in enumerate([(2, staying), (3, other), (5, staying), (5, staying)], start=1):
+            bench.run(tasks=tasks, number=number)
+            index.update(bench.store)
+        assert staying.check_against(bench.store) == []
+    with sqlite3.connect(tmp_path / "i.db") as connection:
+        assert connection.execute("SELECT count(*), count(DISTINCT subject) FROM series").fetchone() == (5, 5)
+
+
+def test_a_start_names_the_version_that_wrote_it(bench: Any) -> None:
+    assert bench.begin().versions["muniment"] == version("muniment")
