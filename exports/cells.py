@@ -1,4 +1,4 @@
-"""Tables as files, CSV and JSON, and what a cell of a spreadsheet can hold. Pure.
+"""What a table is, tables as files, CSV and JSON, and what a cell of a spreadsheet can hold. Pure.
 
 Strings are hostile. In CSV a cell that a spreadsheet would take for a formula gets an apostrophe before it, and what
 hides or turns text round is shown as its code point. JSON has every value as it is.
@@ -7,10 +7,12 @@ hides or turns text round is shown as its code point. JSON has every value as it
 import csv
 import io
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from muniment.evidence import canonical
 from muniment.exports.model import Attachment
-from muniment.exports.tables import Cell, Table
 from muniment.exports.text import clipped, visible
 
 SCHEMA = "muniment.table/1"
@@ -18,6 +20,25 @@ LONGEST_CELL = 30_000  # characters; a cell of a workbook holds 32,767
 
 # What Excel, LibreOffice and Google Sheets may take for a formula, in both widths (OWASP, CSV injection).
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20|%]")
+
+
+Cell: TypeAlias = str | int | bool | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under named columns; each row has one cell for each column. `title` is the English name."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[Cell, ...]]) -> Table:
+    """A table; `head` is its name, its title and its columns."""
+    name, title, *columns = head
+    return Table(name, title, tuple(columns), tuple(rows))
 
 
 def files(made: tuple[Table, ...]) -> tuple[Attachment, ...]:

@@ -18,46 +18,31 @@ changes        thing that is otherwise than in the earlier pack, if one was give
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
 
 from muniment.evidence import Observed, canonical, rfc3339
+from muniment.exports.cells import Cell, Table, table
 from muniment.exports.languages import marked
 from muniment.exports.model import Cited, ControlSheet, Pack, SoaRow
-
-Cell: TypeAlias = str | int | bool | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under named columns; each row has one cell for each column. `title` is the English name."""
-
-    name: str
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+from muniment.exports.population_tables import of_populations
 
 
 def tables(pack: Pack) -> tuple[Table, ...]:
     """Every table, the Statement of Applicability first. A table without rows is there all the same."""
     return (
-        _table(_APPLICABILITY, (_criterion(row) for group in pack.applicability for row in group.rows)),
-        _table(_FINDINGS, _findings(pack)),
-        _table(_MAPPINGS, _mappings(pack)),
-        _table(_EVIDENCE, map(_record, pack.evidence)),
-        _table(_HOLES, _holes(pack.controls)),
-        _table(_EXCEPTIONS, _exceptions(pack)),
-        _table(_POPULATIONS, ((each.check, each.basis, each.expected, each.seen) for each in pack.populations)),
-        _table(
-            _EXCLUSIONS, ((row.check, out.subject, out.reason) for row in pack.populations for out in row.exclusions)
-        ),
-        _table(_CLAIMS, _claims(pack)),
-        _table(_ATTESTATIONS, _attestations(pack)),
-        _table(_REQUESTS, _requests(pack)),
-        _table(_RUNS, _runs(pack)),
-        _table(_DECISIONS, _decisions(pack)),
-        _table(_CHANGES, _changes(pack)),
+        table(_APPLICABILITY, (_criterion(row) for group in pack.applicability for row in group.rows)),
+        table(_FINDINGS, _findings(pack)),
+        table(_MAPPINGS, _mappings(pack)),
+        table(_EVIDENCE, map(_record, pack.evidence)),
+        table(_HOLES, _holes(pack.controls)),
+        table(_EXCEPTIONS, _exceptions(pack)),
+        *of_populations(pack),
+        table(_CLAIMS, _claims(pack)),
+        table(_ATTESTATIONS, _attestations(pack)),
+        table(_REQUESTS, _requests(pack)),
+        table(_RUNS, _runs(pack)),
+        table(_DECISIONS, _decisions(pack)),
+        table(_CHANGES, _changes(pack)),
     )
 
 
@@ -151,8 +136,6 @@ _EXCEPTIONS = (
     "requested_by",
     "approver",
 )
-_POPULATIONS = ("populations", marked("Populations"), "check", "basis", "expected", "seen")
-_EXCLUSIONS = ("exclusions", marked("Left out of populations"), "check", "subject", "reason")
 _CLAIMS = ("claims", marked("Public claims"), "id", "text", "controls", "standing", "why", "url", "said_on")
 _ATTESTATIONS = ("attestations", marked("Attestations"), "id", "control", "statement", "by", "on", "until")
 _REQUESTS = (
@@ -211,11 +194,6 @@ _DECISIONS = (
 )
 
 _CHANGES = ("changes", marked("Changes"), "noun", "name", "how", "before", "now")
-
-
-def _table(head: tuple[str, ...], rows: Iterator[tuple[Cell, ...]]) -> Table:
-    name, title, *columns = head
-    return Table(name, title, tuple(columns), tuple(rows))
 
 
 def _criterion(row: SoaRow) -> tuple[Cell, ...]:

@@ -10,10 +10,9 @@ from typing import Any
 
 from muniment.controls.colour import washed
 from muniment.evidence import rfc3339, utc
-from muniment.exports.cells import is_formula, shown
+from muniment.exports.cells import Cell, Table, is_formula, shown
 from muniment.exports.model import Pack
 from muniment.exports.palette import GROUND, TEXT
-from muniment.exports.tables import Cell, Table
 from muniment.exports.words import Words
 
 _WIDEST, _NARROWEST = 60, 9  # of a column, in characters

@@ -4,14 +4,18 @@ import csv
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 
 import openpyxl
 import orjson
 import pytest
 
-from muniment.evidence import failed
-from muniment.exports.cells import as_csv, as_json, files, is_formula
-from muniment.exports.tables import Table, tables
+from muniment.controls.model import DrawMethod, Sample
+from muniment.controls.sampling import draw, listing, population
+from muniment.evidence import digest, failed
+from muniment.exports.cells import Table, as_csv, as_json, files, is_formula
+from muniment.exports.tables import tables
 from muniment.exports.words import Words
 from muniment.exports.workbook import workbook
 
@@ -59,6 +63,37 @@ def test_every_criterion_control_and_record_has_its_row(small) -> None:
     assert [row[0] for row in made["decisions"].rows] == [each.id for each in small.decisions]
     assert [row[0] for row in made["exceptions"].rows] == [each.exception.id for each in pack.exceptions]
     assert sum(row[2] for row in made["populations"].rows) == sum(each.expected for each in pack.populations)
+
+
+def test_registers_populations_gaps_and_samples_have_their_rows(small) -> None:
+    period = small.pack().identity.period
+    items = population(small.records, "records", period, size=small.head.size)
+    words, root = "a headline of today", small.head.root
+    drawn = Sample(
+        id="first",
+        population="records",
+        period=period,
+        size=2,
+        seed=words,
+        asked_by="R. Vale",
+        on=date(2026, 11, 24),
+        tree_size=small.head.size,
+        root=root,
+        digest=digest(listing(items)),
+        of=len(items),
+        drawn=draw(items, 2, seed=words, root=root, method=DrawMethod.RANDOM),
+    )
+    pack = replace(small, workspace=replace(small.workspace, samples=(drawn,))).pack()
+    made = {table.name: [dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables(pack)}
+    assert [(row["record"], row["status"], row["seed"]) for row in made["samples"]] == [
+        (id_, "pass", words) for id_ in drawn.drawn
+    ]
+    assert [(row["check"], row["query"], row["digest"]) for row in made["populations"]] == [
+        (row.check, row.query, row.digest) for row in pack.populations
+    ]
+    entries = [each.id for sheet in pack.scope.registers for each in sheet.members]
+    assert [row["entry"] for row in made["registers"]] == entries != []
+    assert [row["id"] for row in made["schedule_gaps"]] == [gap.id for gap in pack.schedule_gaps]
 
 
 def _said(value: object) -> str:
