@@ -4,6 +4,7 @@
     python benchmarks/store.py --large             # also 100,000 records, and all series as of a date among 1,000,000
     python benchmarks/store.py --rounds 3          # fewer rounds; each figure is the median of them
     python benchmarks/store.py --own               # without the locker, which needs a network once
+    python benchmarks/store.py --reading           # only verification, index and look-up
     python benchmarks/store.py --large --postgresql postgresql://USER@HOST/DATABASE    # the rows there too
 
 Figures are CPU seconds, user and system, of this process and its children; contestants take turns in each round.
@@ -140,15 +141,17 @@ def main() -> int:
     parser.add_argument("--large", action="store_true", help="also 100,000 records, and 1,000,000 rows")
     parser.add_argument("--postgresql", metavar="URL", help="with --large: an empty database for the same rows")
     parser.add_argument("--own", action="store_true", help="without auditree-framework's locker")
+    parser.add_argument("--reading", action="store_true", help="only what reads: verification, index, as of a date")
     words = parser.parse_args()
     figures, skipped = list[Figure](), dict[str, str]()
     print(HEAD)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for figure in measurements(folder, words.rounds, words.postgresql, large=words.large):
+        wanted = readings if words.reading else measurements
+        for figure in wanted(folder, words.rounds, words.postgresql, large=words.large):
             show(figure)
             figures.append(figure)
-        if not words.own:
+        if not words.own and not words.reading:
             found = against_locker(folder / "locker", words.rounds)
             if isinstance(found, Figure):
                 show(found)
@@ -172,9 +175,20 @@ def measurements(folder: Path, rounds: int, server: str | None, *, large: bool) 
     yield growth(folder / "f")
     if large:
         yield from whole_store(folder / "g", 100_000, min(rounds, 3))
-        yield as_of(f"sqlite:///{folder}/h/index.db", "1,000 series as of a date, ms", 10, rounds)
-        if server is not None:
-            yield as_of(server, "the same, PostgreSQL, ms elapsed", 50, rounds)
+        yield from as_of_a_date(folder, server, rounds)
+
+
+def readings(folder: Path, rounds: int, server: str | None, *, large: bool) -> Iterator[Figure]:
+    """Only what is asked of a store that is there."""
+    for count in (1_000, 10_000, *([100_000] if large else [])):
+        bench = Bench(folder / str(count), 1_000, SMALL)
+        for _ in range(count // 1_000):
+            bench.ingest()
+            bench.streams.clear()
+        yield from read_back(bench, count, rounds)
+        bench.close()
+    if large:
+        yield from as_of_a_date(folder, server, rounds)
 
 
 def ingest(folder: Path, what: str, count: int, each: int, size: int, rounds: int, target: float) -> Figure:
@@ -198,8 +212,14 @@ def whole_store(folder: Path, count: int, rounds: int) -> Iterator[Figure]:
     stored = sum(path.stat().st_size for path in bench.store.path.rglob("*") if path.is_file())
     detail = f"{stored / 2**20:.1f} MiB stored, {bench.raw / 2**20:.1f} MiB of records"
     yield smaller("size as written", count, [stored / 2**20], [bench.raw / 2**20], 0.35, detail)
+    yield from read_back(bench, count, rounds)
+    bench.close()
+
+
+def read_back(bench: Bench, count: int, rounds: int) -> Iterator[Figure]:
+    """Verification against git's own, and the index made anew; what takes a moment is done the more often."""
     verify, fsck, rebuild = list[tuple[float, float]](), list[tuple[float, float]](), list[float]()
-    for _ in range(rounds):
+    for _ in range(rounds * max(1, 5_000 // count)):
         with spending() as spent:
             assert verify_store(bench.store.path, bench.store.trust()).ok  # noqa: S101
         verify.append((spent[1], spent[0]))
@@ -212,10 +232,10 @@ def whole_store(folder: Path, count: int, rounds: int) -> Iterator[Figure]:
     elapsed, cpu = zip(*verify, strict=True)
     elapsed_git, cpu_git = zip(*fsck, strict=True)
     times = statistics.median(a / b for a, b in zip(cpu, cpu_git, strict=True))
-    yield smaller("verify against git fsck, elapsed", count, elapsed, elapsed_git, 1.25, f"{times:.2f} times its CPU")
+    spent_each = f"{statistics.median(cpu):.3f} and {statistics.median(cpu_git):.3f} CPU-s, {times:.2f} times its"
+    yield smaller("verify against git fsck, elapsed", count, elapsed, elapsed_git, 1.25, spent_each)
     rate = count / statistics.median(rebuild)
     yield Figure("index, records per CPU second", count, rate, None, rate / 25_000, ">= 1", met=rate >= 25_000)
-    bench.close()
 
 
 def growth(folder: Path) -> Figure:
@@ -230,6 +250,13 @@ def growth(folder: Path) -> Figure:
     )
 
 
+def as_of_a_date(folder: Path, server: str | None, rounds: int) -> Iterator[Figure]:
+    """In SQLite, and on a server if one is named."""
+    yield as_of(f"sqlite:///{folder}/h/index.db", "1,000 series as of a date, ms", 10, rounds)
+    if server is not None:
+        yield as_of(server, "the same, PostgreSQL, ms elapsed", 50, rounds)
+
+
 def as_of(url: str, what: str, target: int, rounds: int) -> Figure:
     """The newest record of each of 1,000 series at an instant, among 1,000,000 rows; at most so many milliseconds."""
     moments = 1_000
@@ -240,7 +267,7 @@ def as_of(url: str, what: str, target: int, rounds: int) -> Figure:
                 rows = [_row(moment * 1_000 + leaf, leaf, moment) for leaf in range(1_000)]
                 load(connection, RECORDS, rows)
         taken = []
-        for _ in range(max(rounds, 3)):
+        for _ in range(5 * rounds):
             with spending() as spent:
                 began = time.perf_counter()
                 found = index.latest(AT + timedelta(seconds=moments // 2))
