@@ -89,8 +89,39 @@ def load_workspace(root: Path) -> Workspace:
             f"there is no {MANIFEST} here", where=str(root), mend="run `muniment init`, or go to a workspace"
         )
     files = _read_files(root)
-    manifest = files.all(Manifest)[0]
-    frameworks, faults = _frameworks(root, manifest)
+    return _workspace(root, files, _adopted(root, files))
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The documents of a workspace, in the order of their paths."""
+
+    documents: tuple[Document[Any], ...]
+
+    def all(self, model: type[M]) -> list[Document[M]]:
+        return [document for document in self.documents if type(document.value) is model]
+
+    def first(self, model: type[M]) -> Document[M] | None:
+        return next(iter(self.all(model)), None)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the files come to when each is held against the others; `registers` by name, with where each stands."""
+
+    frameworks: dict[str, Framework]
+    adopted: Adopted
+    claims: tuple[Claim, ...]
+    registers: dict[str, tuple[Register, Document[Any]]]
+
+
+def _adopted(root: Path, files: _Files) -> _Parts:
+    """The parts of a workspace.
+
+    Raises:
+        ConfigError: what one file says does not fit what another says.
+    """
+    frameworks, faults = _frameworks(root, files.all(Manifest)[0])
     raise_together(faults)
     library, known = load_library(), framework_files([root / "frameworks"])
     adopted = adopt_controls(files.all(ControlsFile), library, frameworks, known)
@@ -110,10 +141,15 @@ def load_workspace(root: Path) -> Workspace:
             *_repeated_samples(files.first(SamplesFile)),
         ]
     )
+    return _Parts(frameworks, adopted, claims, registers)
+
+
+def _workspace(root: Path, files: _Files, parts: _Parts) -> Workspace:
+    """The workspace at `root`, of parts that fit together."""
+    written, home = files.all(Manifest)[0].value, root.resolve()
     processors = files.first(ProcessorsFile)
     attestations = files.first(AttestationsFile)
     samples = files.first(SamplesFile)
-    written, home = manifest.value, root.resolve()
     in_a_file = written.keys.signing.startswith("file:")
     return Workspace(
         root=home,
@@ -124,15 +160,15 @@ def load_workspace(root: Path) -> Workspace:
         classification=written.classification,
         period=parse_period(str(written.period), written.time_zone) if written.period is not None else None,
         framework_ids=written.frameworks,
-        frameworks=frameworks,
-        controls=adopted.controls,
-        checks=adopted.checks,
-        decisions=_decisions(files.first(SoaFile), frameworks),
+        frameworks=parts.frameworks,
+        controls=parts.adopted.controls,
+        checks=parts.adopted.checks,
+        decisions=_decisions(files.first(SoaFile), parts.frameworks),
         exceptions=_exceptions(files.first(ExceptionsFile), written.time_zone),
-        claims=claims,
+        claims=parts.claims,
         attestations=attestations.value.attestations if attestations else (),
         samples=samples.value.samples if samples else (),
-        registers={name: register for name, (register, _) in registers.items()},
+        registers={name: register for name, (register, _) in parts.registers.items()},
         processors=processors.value.processors if processors else (),
         store_path=home / written.store,
         index_url=_index_url(home, written.index),
@@ -141,24 +177,11 @@ def load_workspace(root: Path) -> Workspace:
         digest=_digest(root, files),
         anchoring=_anchoring(home, written),
         signing=None if in_a_file else written.keys.signing,
-        places={**adopted.places, **_register_places(registers.values())},
+        places={**parts.adopted.places, **_register_places(parts.registers.values())},
         notify=written.notify,
         packs=written.packs,
         signature=_signature(home, written),
     )
-
-
-@dataclass(frozen=True)
-class _Files:
-    """The documents of a workspace, in the order of their paths."""
-
-    documents: tuple[Document[Any], ...]
-
-    def all(self, model: type[M]) -> list[Document[M]]:
-        return [document for document in self.documents if type(document.value) is model]
-
-    def first(self, model: type[M]) -> Document[M] | None:
-        return next(iter(self.all(model)), None)
 
 
 def _read_files(root: Path) -> _Files:
