@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -190,7 +191,9 @@ def _at_work(
             process = multiprocessing.get_context("fork").Process(
                 target=_elsewhere, args=(sender, examiner, database, chain, portion), daemon=True
             )
-            process.start()
+            with warnings.catch_warnings():  # from 3.12 on, of threads: `usual_processes` looked for them
+                warnings.simplefilter("ignore", DeprecationWarning)
+                process.start()
             sender.close()
             helpers.append(Helper(process, receiver))
         yield helpers
