@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from muniment.evidence import MunimentError
+from muniment.exports import shortcuts
 from muniment.exports.fonts import fonts_digest
 from muniment.exports.fragment import Face, Fragment, Place
 from muniment.exports.parts import INSIDE
@@ -61,6 +62,7 @@ class Engine:
         from weasyprint.text.fonts import FontConfiguration
 
         _quick_references()
+        shortcuts.take()
         self._fetch = fetcher(resources)
         self._fonts = FontConfiguration()
         self._known: dict[str, Any] = {}  # WeasyPrint's fonts by their hash
