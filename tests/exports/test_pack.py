@@ -85,6 +85,17 @@ def test_a_payload_that_was_erased_is_printed_with_day_ground_and_approver_besid
     assert "erased on" not in render(year.pack(), glyphs()).xhtml
 
 
+def test_a_finding_says_once_what_one_record_after_another_says_and_links_each(year) -> None:
+    pack = year.pack()
+    cited = pack.gaps[0].cited
+    finding = render(pack, glyphs()).xhtml.partition("Finding 1")[2].partition("Proposed grade")[0]
+    assert {(each.record.subject, each.record.verdict.message) for each in cited} == {
+        ("updates.example-phone.test:443", "The server accepts TLS 1.0.")
+    }
+    assert finding.count("says the same") == len(cited) - 1 > 1
+    assert all(f'href="#{each.record.id}"' in finding for each in cited)
+
+
 def test_weeks_without_a_run_are_gaps_that_the_pack_prints_with_a_reason_or_without_one(year) -> None:
     pack = year.pack()
     told = {(gap.check, gap.missed, gap.abandoned) for gap in pack.schedule_gaps}
