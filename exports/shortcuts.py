@@ -18,6 +18,8 @@ _LENGTHS = (
     *(f"{bound}{axis}" for axis in ("width", "height") for bound in ("", "min_", "max_")),
     *_BORDERS,
 )
+_RADII = tuple(f"border_{corner}_radius" for corner in ("top_left", "top_right", "bottom_right", "bottom_left"))
+_SQUARE = dict.fromkeys(_RADII, (0, 0))
 
 
 def take() -> None:
@@ -31,6 +33,7 @@ def take() -> None:
     _put(line_break, "_font_style_cache_key", _kept_key(line_break._font_style_cache_key))
     _put(line_break, "strut", _kept_strut(line_break.strut))
     _put(percent, "resolve_percentages", _kept_lengths(percent.resolve_percentages))
+    _put(percent, "resolve_radii_percentages", _kept_square(percent.resolve_radii_percentages))
 
 
 def _put(home: Any, name: str, shorter: Callable[..., Any]) -> None:
@@ -98,5 +101,20 @@ def _kept_lengths(resolve: Callable[[Any, Any], None]) -> Callable[[Any, Any], N
             known[around, borders] = {name: own[name] for name in _LENGTHS}
         else:
             own.update(lengths)
+
+    return kept
+
+
+def _kept_square(resolve: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Nearly all boxes have square corners: whether a style says so is looked up once."""
+
+    def kept(box: Any) -> None:
+        known = box.style.__dict__
+        if "kept_square" not in known:
+            known["kept_square"] = all((0, "px") in box.style[radius] for radius in _RADII)
+        if known["kept_square"]:
+            box.__dict__.update(_SQUARE)
+        else:
+            resolve(box)
 
     return kept

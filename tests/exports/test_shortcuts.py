@@ -9,6 +9,7 @@ MARKUP = """<html lang="en"><body><h1>Evidence</h1><p class="both">{words}</p>
 ROW = "<tr><td>{0}</td><td><b>record-{0}</b><br/><i>{1}</i> <code>{2}</code></td></tr>"
 CSS = """@page { size: 90mm 60mm; margin: 5mm } html { font: 9pt/1.3 "Muniment Sans" } .both { text-align: justify }
 h1 { margin: 2% } p { padding: 0 5%; width: 80% } i { padding: 0 1mm; border: 1px solid } code { white-space: nowrap }
+code { background: #eee; border-radius: 1mm }
 table { border-collapse: collapse; table-layout: fixed; width: 100% } td { box-sizing: border-box; padding: 1mm 2% }
 td, p { overflow-wrap: anywhere } .apart { border-collapse: separate } tr { border-bottom: 0.5pt solid }
 th { width: 20mm }"""
