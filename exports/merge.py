@@ -9,7 +9,6 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import pydyf  # type: ignore[import-untyped]
 
@@ -175,22 +174,6 @@ class _Merged:
             self.pdf.add_object(names)
             self.pdf.catalog["Names"] = pydyf.Dictionary({"Dests": names.reference})
         _outline(self.pdf, self.bookmarks)
-
-
-class Document(pydyf.PDF):  # type: ignore[misc]  # pydyf has no types
-    """A PDF that deflates each stream once: pydyf asks for its bytes for the file, and for its identifier again."""
-
-    def add_object(self, object_: pydyf.Object) -> None:
-        """Add an object; a stream stays as it is once its bytes were asked for, which is when it is written."""
-        if type(object_) is pydyf.Stream:
-            object_.__class__ = _Once
-        super().add_object(object_)
-
-
-class _Once(pydyf.Stream):  # type: ignore[misc]  # pydyf has no types
-    @cached_property
-    def data(self) -> bytes:
-        return bytes(super().data)
 
 
 class Packed(pydyf.Object):  # type: ignore[misc]  # pydyf has no types

@@ -56,8 +56,10 @@ def render_pdf(
         MunimentError: `pack.fetch` for a resource that is not registered, `pack.malformed` for what is no XML,
             `pack.temporary` where the disk is full, `pack.worker` where a process that drew a part died.
     """
+    import pydyf
+
     from muniment.exports.engine import Engine
-    from muniment.exports.merge import Document, Shared, colours, merge
+    from muniment.exports.merge import Shared, colours, merge
 
     tell = progress or _silent
     parts = taken_apart(page.xhtml)
@@ -70,7 +72,7 @@ def render_pdf(
     tell("layout", count.pages, count.pages)
     tell("pages", 0, count.pages)
     furniture = _furniture(engine, page, parts.head.get("lang", "en"))
-    pdf = Document()
+    pdf = pydyf.PDF()
     profile = engine.describe(pdf, written(parts.head))
     fonts = engine.embed_fonts(pdf, (front, *body, *([furniture.fragment] if furniture else [])))
     shared = Shared(fonts, colours(pdf, profile), profile)
