@@ -1,7 +1,7 @@
-"""WeasyPrint: markup to fragments, and fonts and metadata into a PDF. The only file that speaks it.
+"""WeasyPrint: markup to fragments, and fonts and metadata into a PDF. Only this file and its `shortcuts` speak it.
 
 One fetcher serves the registered resources and refuses all else fatally: no byte comes from a network or a disk because
-a document says so. WeasyPrint is pinned; what is used of its inside stands in this file.
+a document says so. WeasyPrint is pinned; what is used of its inside stands in these two files.
 """
 
 import gc
