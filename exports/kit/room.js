@@ -129,6 +129,7 @@ const WORDS = {
       "checkpoint.differs": "le manifeste parle d’un autre point de contrôle",
       "consistency.malformed": "la preuve de continuité est illisible",
       "consistency.unproven": "rien ne prouve que le journal du dossier précédent est le début de celui-ci",
+      "consistency.unproven timestamp.json": "rien ne prouve que le journal continue la tête qui a été horodatée",
       "decision.unproven": "rien ne prouve que cette décision figure ainsi dans le journal",
       "file.altered": "le fichier n’est pas celui que décrit le manifeste",
       "file.extra": "le fichier n’est pas dans le manifeste",
@@ -250,15 +251,23 @@ async function continues(path, size, root, newSize, newRoot) {
   return last === 0 && same(old, root) && same(now, newRoot);
 }
 
-// The log of the earlier pack is the beginning of this one.
+// The log begins with that of the earlier pack, and with the head that was stamped, where there are such.
 async function continued(log, fault) {
-  if (!files.has("consistency.json")) return;
+  if (files.has("consistency.json")) await led("consistency.json", manifest.since || {}, log, fault, "no proof shows that the log of the earlier pack is the beginning of this one");
+  const stamped = files.has("timestamp.txt") ? text(files.get("timestamp.txt")) : "";
+  if (!stamped || stamped === text(files.get("checkpoint.txt"))) return;
+  const [, size, root] = stamped.split("\n");
+  await led("timestamp.json", { size: Number(size), root: "sha256:" + hex(bytes64(root)) }, log, fault, "no proof shows that the log continues the head that was stamped");
+}
+
+// The proof in this file leads from the root of `before` to that of the log.
+async function led(name, before, log, fault, message) {
   try {
-    const proof = JSON.parse(text(files.get("consistency.json"))), { old, new: now } = proof, since = manifest.since || {};
+    const proof = JSON.parse(text(files.get(name))), { old, new: now } = proof;
     const root = (each) => unhex(each.root.slice("sha256:".length)), path = proof.path.map(unhex);
-    const named = old.size === since.size && old.root === since.root && now.size === manifest.checkpoint.size && now.root === manifest.checkpoint.root;
-    if (!named || (log && !same(root(now), log.root)) || !(await continues(path, old.size, root(old), now.size, root(now)))) fault("consistency.unproven", "consistency.json", "no proof shows that the log of the earlier pack is the beginning of this one");
-  } catch (error) { fault("consistency.malformed", "consistency.json", "the proof of consistency cannot be read"); }
+    const named = old.size === before.size && old.root === before.root && now.size === manifest.checkpoint.size && now.root === manifest.checkpoint.root;
+    if (!named || (log && !same(root(now), log.root)) || !(await continues(path, old.size, root(old), now.size, root(now)))) fault("consistency.unproven", name, message);
+  } catch (error) { fault("consistency.malformed", name, "the proof of consistency cannot be read"); }
 }
 
 // The ids of the records that a run of the period made for these checks: all of its plan that it does not call missing.
@@ -322,9 +331,10 @@ async function verify() {
   document.body.dataset.faults = String(found.length);
   $("verdict").textContent = found.length ? words.bad + found.length : words.good + (redacted.size ? words.masked(redacted.size) : "") + since() + ($("key").value.trim() ? "" : " " + words.own + print);
   $("verdict").className = found.length ? "fail" : "pass";
-  $("faults").replaceChildren(...found.map((each) => element("li", `${each.code}: ${each.where}: ${words.faults[each.code] || each.message}`)));
+  $("faults").replaceChildren(...found.map((each) => element("li", `${each.code}: ${each.where}: ${worded(each)}`)));
 }
 
+const worded = (fault) => words.faults[`${fault.code} ${fault.where}`] || words.faults[fault.code] || fault.message;
 const since = () => files.has("consistency.json") ? words.continued(manifest.since.pack, manifest.since.root) : "";
 
 function element(name, content, className) { const made = document.createElement(name); made.textContent = visible(String(content).slice(0, LONGEST)); if (className) made.className = className; return made; }
@@ -355,7 +365,7 @@ const said = (record) => (record.outcome.kind === "observed" ? record.outcome.ve
 function show(record) {
   open = record.id; $("view").hidden = false; $("h-view").textContent = visible(record.id);
   const own = faults.filter((each) => each.where === record.id);
-  $("standing").textContent = own.length ? own.map((each) => each.code + ": " + (words.faults[each.code] || each.message)).join("; ") : faults.length ? words.bad + faults.length : redacted.has(record.id) ? words.masked_one : words.fine;
+  $("standing").textContent = own.length ? own.map((each) => each.code + ": " + worded(each)).join("; ") : faults.length ? words.bad + faults.length : redacted.has(record.id) ? words.masked_one : words.fine;
   const whole = JSON.stringify(record, null, 2);
   $("json").textContent = visible(whole.slice(0, LONGEST_RECORD)) + (whole.length > LONGEST_RECORD ? " … " + words.longer(whole.length) : ""); $("note").value = notes.get(record.id) || ""; $("h-view").focus();
 }

@@ -4,6 +4,7 @@ Everything is made in memory from a seed, except that the records stand in a rea
 checkpoint, so that what verifies here verifies for the same reasons as elsewhere.
 """
 
+import base64
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -66,7 +67,7 @@ from muniment.evidence.store.note import signed_checkpoint
 from muniment.exports.bundle import bundle
 from muniment.exports.cells import files
 from muniment.exports.changes import Earlier, earlier
-from muniment.exports.model import Head, Making, Pack, Theme
+from muniment.exports.model import Head, Held, Making, Pack, Theme
 from muniment.exports.pack import build_pack
 from muniment.exports.signing import signing
 from muniment.exports.tables import tables
@@ -182,6 +183,15 @@ def first(small: Sample) -> Pack:
 def before(first: Pack) -> Earlier:
     """What the next pack reads of it."""
     return earlier(first.attachments[0].data)
+
+
+@pytest.fixture(scope="session")
+def stamped(small: Sample, first: Pack) -> Pack:
+    """The pack of `small`, an authority having stamped the head of the log after two weeks."""
+    root = base64.b64encode(bytes.fromhex(first.head.root[7:])).decode()
+    note = f"{small.head.origin}\n{first.head.size}\n{root}\n\n\u2014 {small.head.origin} AAAAAAAAAAAA\n"
+    held = Held("timestamp", first.head.size, small.runs[-1].start.plan.planned, note, b"what an authority answers")
+    return replace(small, head=replace(small.head, anchors=(held,))).pack()
 
 
 @pytest.fixture(scope="session")

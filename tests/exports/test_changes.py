@@ -1,6 +1,5 @@
 """What changed since an earlier pack, as the next pack says it."""
 
-import base64
 import importlib.util
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +15,7 @@ from muniment.exports.changes import earlier
 from muniment.exports.contents import Contents
 from muniment.exports.fonts import glyphs
 from muniment.exports.html import render
-from muniment.exports.model import Change, Held, Pack
+from muniment.exports.model import Change
 from muniment.exports.tables import tables
 from muniment.exports.verify import Verification
 
@@ -148,15 +147,6 @@ def altered(pack, change, name: str = "consistency.json") -> list[str]:
 )
 def test_a_proof_that_does_not_lead_to_the_root_is_named(small, before, change, codes: list[str]) -> None:
     assert altered(small.pack(before=before), change) == codes
-
-
-@pytest.fixture(scope="module")
-def stamped(small, first) -> Pack:
-    """The pack of `small`, an authority having stamped the head of the log after two weeks."""
-    root = base64.b64encode(bytes.fromhex(first.head.root[7:])).decode()
-    note = f"{small.head.origin}\n{first.head.size}\n{root}\n\n\u2014 {small.head.origin} AAAAAAAAAAAA\n"
-    held = Held("timestamp", first.head.size, small.runs[-1].start.plan.planned, note, b"what an authority answers")
-    return replace(small, head=replace(small.head, anchors=(held,))).pack()
 
 
 @pytest.mark.parametrize(

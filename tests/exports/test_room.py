@@ -118,13 +118,18 @@ def test_each_fault_is_named(fault: str, named: str, content, opened) -> None:
 
 def with_proof(small, before, change) -> dict[str, bytes]:
     """A room with the proof of consistency after a change, in a manifest that is signed with it."""
-    files = {each.name: each.data for each in small.pack(before=before).attachments}
-    proof = orjson.loads(files["consistency.json"])
+    return with_changed(small, small.pack(before=before), change, "consistency.json")
+
+
+def with_changed(small, pack, change, name: str) -> dict[str, bytes]:
+    """A room with this file of a pack after a change, in a manifest that is signed with it."""
+    files = {each.name: each.data for each in pack.attachments}
+    proof = orjson.loads(files[name])
     change(proof)
-    files["consistency.json"] = orjson.dumps(proof)
+    files[name] = orjson.dumps(proof)
     told = orjson.loads(files["manifest.json"])
-    listed = next(each for each in told["attachments"] if each["name"] == "consistency.json")
-    listed["sha256"] = digest(files["consistency.json"])
+    listed = next(each for each in told["attachments"] if each["name"] == name)
+    listed["sha256"] = digest(files[name])
     files["manifest.json"] = canonical(told)
     return files | {"manifest.json.sig": signature(files["manifest.json"], small.signer)}
 
@@ -162,6 +167,16 @@ def test_a_proof_that_does_not_lead_to_the_root_is_named(change, named, french, 
     expect(page.locator("#faults")).to_contain_text(f"{named}: consistency.json")
     page.select_option("#language", "fr")
     expect(page.locator("#faults")).to_contain_text(french)
+
+
+def test_the_log_is_shown_to_continue_the_head_that_was_stamped(small, stamped, opened) -> None:
+    page, _ = opened(with_changed(small, stamped, lambda _: None, "timestamp.json"))
+    assert page.get_attribute("body", "data-faults") == "0"
+    page, _ = opened(with_changed(small, stamped, lambda proof: proof["path"].reverse(), "timestamp.json"))
+    expect(page.locator("#faults li")).to_have_count(1)
+    expect(page.locator("#faults")).to_contain_text("continues the head that was stamped")
+    page.select_option("#language", "fr")
+    expect(page.locator("#faults")).to_contain_text("continue la tête qui a été horodatée")
 
 
 def test_a_key_other_than_the_one_that_was_told_is_a_fault(content, opened) -> None:
