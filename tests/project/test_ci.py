@@ -17,8 +17,8 @@ def test_what_is_large_is_fetched_beside_the_linters_and_the_readme_s_command_co
     assert ci(tmp_path).returncode == 0
     calls = (tmp_path / "calls").read_text().split()
     assert calls[0] == "test"
-    assert sorted(calls[1:4]) == ["lint", "mitmproxy", "spark"]
-    assert calls[4:] == ["test-mitmproxy", "test-spark", "test"]
+    assert sorted(calls[1:5]) == ["lint", "mitmproxy", "spark", "trestle"]
+    assert calls[5:] == ["test-mitmproxy", "test-trestle", "test-spark", "test"]
 
 
 def test_a_fetch_that_fails_is_told_and_nothing_is_tested(tmp_path: Path) -> None:

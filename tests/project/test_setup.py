@@ -33,7 +33,7 @@ def test_every_dependency_of_the_project_is_locked() -> None:
 def test_an_unknown_word_is_answered_with_the_usage(tmp_path: Path) -> None:
     run = bootstrap(tmp_path, "tests")
     assert run.returncode == 1
-    assert run.stderr == "bootstrap: usage: scripts/bootstrap [test|spark|mitmproxy]\n"
+    assert run.stderr == "bootstrap: usage: scripts/bootstrap [test|spark|mitmproxy|trestle]\n"
 
 
 def test_a_python_that_is_too_old_or_not_there_is_named_and_nothing_is_made(tmp_path: Path) -> None:
