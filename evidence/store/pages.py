@@ -66,6 +66,7 @@ def damaged_page(page: Page, file: File, belongs: Sequence[bytes] | None, names:
 
 
 def page_faults(page: Page, found: Sequence[bytes], belongs: Sequence[bytes] | None) -> Iterator[Fault]:
+    """Where a page that was read has other leaves than its statement and the list beside it say."""
     where = place(run_place(run_number(page.path)), page.path)
     if len(found) != page.leaves:
         yield Fault("page.count", where, f"it holds {len(found)} leaves; the statement says {page.leaves}")
@@ -85,8 +86,10 @@ def listed_hashes(path: str | None, files: dict[str, File]) -> tuple[list[bytes]
 
 
 def line_place(page: Page, at: int) -> str:
+    """Run, page and line, for a fault; `at` counts from 0."""
     return place(run_place(run_number(page.path)), page.path, f"line {at + 1}")
 
 
 def unsigned(path: str) -> Fault:
+    """The fault of a file that was committed without a statement over it."""
     return Fault("file.unsigned", place(run_place(run_number(path)), path), "no signed statement covers the file")
